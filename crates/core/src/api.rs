@@ -1,0 +1,370 @@
+//! The wire as the flow sees it: one trait over both generations of Vipps' API.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::ids::{IdempotencyKey, Msn};
+use crate::money::{Currency, Money};
+use crate::order::Order;
+use crate::payment::{Account, ApiKind, Delivered, Personal, Sums};
+use crate::reference::Reference;
+use crate::shipping::{Address, QuotedOption};
+
+/// Engine and adapter, names and versions: the four `Vipps-System-*` headers, at most 30
+/// characters each. Longer ones are refused here, not cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct System {
+    name: String,
+    version: String,
+    plugin_name: String,
+    plugin_version: String,
+}
+
+impl System {
+    /// Checks the four values: 1 to 30 visible ASCII characters each.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Configuration`], naming the value.
+    pub fn new(
+        name: impl Into<String>,
+        version: impl Into<String>,
+        plugin_name: impl Into<String>,
+        plugin_version: impl Into<String>,
+    ) -> Result<Self, Error> {
+        let system = Self {
+            name: name.into(),
+            version: version.into(),
+            plugin_name: plugin_name.into(),
+            plugin_version: plugin_version.into(),
+        };
+        for (header, value) in system.headers() {
+            let good = (1..=30).contains(&value.len()) && value.bytes().all(|b| (0x21..0x7f).contains(&b) || b == b' ');
+            if !good {
+                return Err(Error::new(
+                    crate::ErrorKind::Configuration,
+                    crate::Who::Shop,
+                    "The system's names cannot be sent",
+                    format!("{header} is \"{}\" ({} characters); Vipps takes 1 to 30 visible ASCII characters.", value.chars().take(60).collect::<String>(), value.chars().count()),
+                    "Shorten it where the adapter sets it.",
+                ));
+            }
+        }
+        Ok(system)
+    }
+
+    /// The headers and their values.
+    pub fn headers(&self) -> [(&'static str, &str); 4] {
+        [
+            ("vipps-system-name", &self.name),
+            ("vipps-system-version", &self.version),
+            ("vipps-system-plugin-name", &self.plugin_name),
+            ("vipps-system-plugin-version", &self.plugin_version),
+        ]
+    }
+}
+
+/// Who calls Vipps: with which keys, on behalf of which system.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The keys.
+    pub account: Arc<Account>,
+    /// The system.
+    pub system: System,
+}
+
+/// Everything that an initiate request is made of. The same value gives the same bytes.
+#[derive(Debug, Clone)]
+pub struct Initiation {
+    /// The payment's name.
+    pub reference: Reference,
+    /// The order as it was journaled.
+    pub order: Order,
+    /// Where Vipps calls us.
+    pub urls: Urls,
+    /// What Vipps shows us when it does.
+    pub token: SecretString,
+    /// The deliveries of a static express payment.
+    pub options: Vec<QuotedOption>,
+}
+
+/// Where Vipps calls us, and sends the customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Urls {
+    /// Callbacks and shipping calls: Vipps adds `/v2/payments/{orderId}` (and `/shippingDetails`).
+    pub callback: Url,
+    /// Consent removals: Vipps adds `/v2/consents/{userId}`. It holds an unguessable segment,
+    /// since Vipps sends no token there.
+    pub consent: Url,
+    /// Our return page for this payment.
+    pub back: Url,
+}
+
+/// A capture or a refund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Modification {
+    /// Of which payment.
+    pub reference: Reference,
+    /// How much.
+    pub amount: Money,
+    /// What the customer reads of it, 1 to 100 characters.
+    pub text: String,
+    /// The key under which it is done once.
+    pub key: IdempotencyKey,
+}
+
+/// A cancellation, of the whole or of what is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancellation {
+    /// Of which payment.
+    pub reference: Reference,
+    /// Was anything captured? Then what is left is released ("shouldReleaseRemainingFunds").
+    pub release: bool,
+    /// What the customer reads of it, 1 to 100 characters.
+    pub text: String,
+}
+
+/// What Vipps says of a payment: the truth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Truth {
+    /// How far it is.
+    pub state: TruthState,
+    /// The sums, as Vipps has them.
+    pub sums: Sums,
+    /// What was done, the oldest first.
+    pub operations: Vec<Operation>,
+    /// Who paid, where Vipps says it and it has not expired.
+    pub personal: Option<Personal>,
+    /// The delivery that the customer chose; its `option` is not filled in.
+    pub delivery: Option<Delivered>,
+}
+
+/// How far a payment is, at Vipps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TruthState {
+    /// It waits for the customer.
+    Open,
+    /// Money is, or was, reserved or taken.
+    Authorised,
+    /// It ended before money was reserved.
+    Ended,
+    /// A word we do not know.
+    Unknown(String),
+}
+
+/// One entry of Vipps' history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// What.
+    pub kind: OperationKind,
+    /// How much.
+    pub amount: Money,
+    /// Did it happen? `false`: it was tried.
+    pub success: bool,
+    /// The key of the request that asked for it, where one did.
+    pub key: Option<String>,
+    /// When.
+    pub at: Option<Timestamp>,
+    /// What tells it from the others of the same payment.
+    pub identity: String,
+}
+
+/// What an entry of the history is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperationKind {
+    /// The payment was made.
+    Initiate,
+    /// The money was reserved.
+    Authorise,
+    /// The money was reserved and taken at once.
+    Sale,
+    /// Money was taken.
+    Capture,
+    /// Money was given back.
+    Refund,
+    /// It ended before it was reserved.
+    Cancel,
+    /// The reservation, or what was left of it, was let go.
+    Release,
+    /// A word we do not know.
+    Unknown(String),
+}
+
+/// Why an operation has no good answer, and with that what may be done next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// Final: it was not done, and the key is used up.
+    #[error("{0}")]
+    Refused(Error),
+    /// Not done; the same request with the same key may be sent again, not before `after`.
+    #[error("{error}")]
+    Again {
+        /// Why.
+        error: Error,
+        /// The earliest time, where Vipps or a limit says one.
+        after: Option<Timestamp>,
+    },
+    /// It may have been done: a time-out, a broken connection, a 5xx. Read the truth first.
+    #[error("{0}")]
+    Unknown(Error),
+}
+
+impl ApiError {
+    /// The error for people.
+    pub fn error(&self) -> &Error {
+        match self {
+            Self::Refused(error) | Self::Unknown(error) | Self::Again { error, .. } => error,
+        }
+    }
+
+    /// The error for people.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Refused(error) | Self::Unknown(error) | Self::Again { error, .. } => error,
+        }
+    }
+}
+
+/// What Vipps calls us with. It is a hint, until the truth is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inbound {
+    /// Something happened to a payment.
+    Callback(Callback),
+    /// Which deliveries are there for this address?
+    Shipping(ShippingCall),
+    /// This user took back the consent.
+    Consent(ConsentRemoval),
+}
+
+/// A callback as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callback {
+    /// The payment, as the path says it.
+    pub reference: Reference,
+    /// The sales unit it says.
+    pub msn: Option<Msn>,
+    /// The payment's name in the body, where it is there and differs from the path.
+    pub body_reference: Option<String>,
+    /// The amount it says.
+    pub amount: Option<i64>,
+    /// The status it says, word for word.
+    pub status: Option<String>,
+}
+
+/// A shipping call as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShippingCall {
+    /// The payment, as the path says it.
+    pub reference: Reference,
+    /// To be sent back as it came.
+    pub address_id: serde_json::Value,
+    /// Where to.
+    pub address: Address,
+}
+
+/// A consent removal as it came.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConsentRemoval {
+    /// The unguessable segment of the path.
+    pub secret: String,
+    /// Vipps' id of the user, decoded.
+    pub user_id: String,
+}
+
+impl Debug for ConsentRemoval {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ConsentRemoval(…)")
+    }
+}
+
+/// Why a call from Vipps is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct BadCall {
+    /// The HTTP status to answer.
+    pub status: StatusCode,
+    /// Why, for the log and the answer. Holds nothing of the call's content.
+    pub why: String,
+}
+
+/// One generation of Vipps' API: pure builders of requests, sent by the context's transport, and
+/// tolerant readers of what comes back. Implemented by `kasse-vipps`. Only the flow calls it: a
+/// request without a journaled command is a bug.
+///
+/// # Behavior
+/// - The same arguments give the same bytes.
+/// - Nothing is repeated in here but a request refused with 401 for its token, once.
+/// - An outcome that is not certain is [`ApiError::Unknown`], never a guess.
+#[async_trait]
+pub trait PaymentApi: Debug + Send + Sync + 'static {
+    /// Which generation.
+    fn kind(&self) -> ApiKind;
+
+    /// The currencies it takes.
+    fn takes(&self, currency: Currency) -> bool;
+
+    /// How long a customer has, from the initiate on.
+    fn window(&self) -> std::time::Duration;
+
+    /// May an initiate whose answer was lost be sent again? eCom: no (error 34).
+    fn initiate_is_idempotent(&self) -> bool;
+
+    /// Makes a payment. Answers with the address to send the customer to.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    async fn initiate(&self, cx: &Context, caller: &Caller, what: &Initiation) -> Result<Url, ApiError>;
+
+    /// Takes reserved money.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    async fn capture(&self, cx: &Context, caller: &Caller, what: &Modification) -> Result<(), ApiError>;
+
+    /// Gives back taken money.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    async fn refund(&self, cx: &Context, caller: &Caller, what: &Modification) -> Result<(), ApiError>;
+
+    /// Lets a payment go, or what is left of its reservation. It has no key in eCom: the truth is
+    /// read before it is sent again.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    async fn cancel(&self, cx: &Context, caller: &Caller, what: &Cancellation) -> Result<(), ApiError>;
+
+    /// Reads the truth. `None`: these keys have no such payment.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    async fn read(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        reference: &Reference,
+        currency: Currency,
+    ) -> Result<Option<Truth>, ApiError>;
+
+    /// Reads what Vipps calls us with. `path` is what follows `/vipps/{shop}`, undecoded. `None`:
+    /// not a path of this generation.
+    ///
+    /// # Errors
+    /// A path of ours with a method, an id or a body that cannot be read: 400, 405.
+    fn inbound(&self, path: &str, request: &Request<Bytes>) -> Option<Result<Inbound, BadCall>>;
+
+    /// The `Authorization` value Vipps must show on callback and shipping call is the token that
+    /// initiate carried; this reads it from the request.
+    fn shown_token<'r>(&self, request: &'r Request<Bytes>) -> Option<&'r [u8]>;
+
+    /// Answers a shipping call with the options as quoted.
+    fn shipping_answer(&self, call: &ShippingCall, options: &[QuotedOption]) -> Response<Bytes>;
+}

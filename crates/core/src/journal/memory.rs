@@ -1,0 +1,4 @@
+//! A journal in memory.
+/// placeholder
+#[derive(Debug, Default)]
+pub struct MemoryJournal {}

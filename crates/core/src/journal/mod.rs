@@ -1,0 +1,477 @@
+//! The journal: our durable record of payments, their events, the commands under way, the inbox,
+//! and what the shop has still to be told.
+//!
+//! A journal stores; it decides nothing. Everything that belongs together is one [`Batch`], done
+//! whole or not at all, and durable once [`Journal::write`] has returned. Each batch is conditional
+//! on the leases it was made under.
+
+mod memory;
+#[cfg(feature = "testing")]
+pub mod suite;
+
+use std::fmt::{self, Debug};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Who};
+use crate::ids::{
+    CallerKey, CommandId, DeliveryId, IdempotencyKey, InboxId, OrderId, OrderRef, ShopId,
+};
+use crate::money::Money;
+use crate::order::Order;
+use crate::payment::{Payment, PaymentEvent, PaymentId, PaymentState, Personal};
+use crate::reference::Reference;
+use crate::shipping::QuotedOption;
+
+pub use memory::MemoryJournal;
+
+/// A durable record.
+///
+/// # Behavior
+/// - A batch is done whole or not at all; when `write` returns `Ok` it survives a crash.
+/// - A batch whose lease was lost changes nothing and says [`JournalError::LeaseLost`].
+/// - [`Write::Insert`] of a payment that is there changes nothing and says [`JournalError::Exists`];
+///   so does a second event with the same number.
+/// - One lease for a key at a time; one that has run out can be taken, with a larger epoch.
+/// - Erased personal data is not in the files any more.
+#[async_trait]
+pub trait Journal: Debug + Send + Sync + 'static {
+    /// Does a batch.
+    ///
+    /// # Errors
+    /// See [`JournalError`]. On any error nothing was changed.
+    async fn write(&self, batch: Batch) -> Result<(), JournalError>;
+
+    /// Takes a lease, if nobody has it, until `until` at the latest.
+    ///
+    /// # Errors
+    /// See [`JournalError`]. `Ok(None)`: somebody has it.
+    async fn acquire(
+        &self,
+        key: &LeaseKey,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Lease>, JournalError>;
+
+    /// Gives a lease back. One that was lost already is ignored.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn release(&self, lease: Lease) -> Result<(), JournalError>;
+
+    /// One payment.
+    ///
+    /// # Errors
+    /// See [`JournalError`]; so for all that follow.
+    async fn payment(&self, id: &PaymentId) -> Result<Option<Payment>, JournalError>;
+
+    /// A shop's payment by its reference; where several accounts have it, the newest.
+    async fn find(
+        &self,
+        shop: &ShopId,
+        reference: &Reference,
+    ) -> Result<Option<Payment>, JournalError>;
+
+    /// The payments of an order, the first attempt first.
+    async fn payments_of(&self, order: &OrderRef) -> Result<Vec<Payment>, JournalError>;
+
+    /// Payments, the newest first (by `created`, then by id, both descending).
+    async fn list(&self, filter: &Filter) -> Result<Vec<Payment>, JournalError>;
+
+    /// The payments that need a look: `next_look` has come, or something unread lies in their
+    /// inbox. The longest due first; those with something unread before all others.
+    async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<PaymentId>, JournalError>;
+
+    /// A payment's events, by number.
+    async fn events(&self, id: &PaymentId) -> Result<Vec<PaymentEvent>, JournalError>;
+
+    /// A payment's commands, the oldest first.
+    async fn commands(&self, id: &PaymentId) -> Result<Vec<Command>, JournalError>;
+
+    /// The open commands whose next try has come, the longest due first.
+    async fn commands_due(&self, now: Timestamp, most: usize) -> Result<Vec<Command>, JournalError>;
+
+    /// The command that a caller's key was used for.
+    async fn command_by_key(
+        &self,
+        shop: &ShopId,
+        key: &CallerKey,
+    ) -> Result<Option<Command>, JournalError>;
+
+    /// What was received for a payment and not read yet, the oldest first.
+    async fn unread(&self, id: &PaymentId) -> Result<Vec<InboxItem>, JournalError>;
+
+    /// The orders that have something to be told whose time has come, the longest due first. Only
+    /// the first delivery of an order that is not parked counts: the others wait behind it.
+    async fn deliveries_due(
+        &self,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<OrderRef>, JournalError>;
+
+    /// What an order's shop has still to be told, in order (by `after`, then by id), parked ones
+    /// included.
+    async fn deliveries(&self, order: &OrderRef) -> Result<Vec<Delivery>, JournalError>;
+
+    /// A payment's personal data, if there is any.
+    async fn personal(&self, id: &PaymentId) -> Result<Option<Personal>, JournalError>;
+
+    /// The payments of a shop that have personal data of this user.
+    async fn payments_of_user(
+        &self,
+        shop: &ShopId,
+        user_id: &str,
+    ) -> Result<Vec<PaymentId>, JournalError>;
+
+    /// All quotes made for a payment, the oldest first.
+    async fn quotes(&self, id: &PaymentId) -> Result<Vec<Quote>, JournalError>;
+
+    /// The newest quote with this key: same shop, cart, country and post code.
+    async fn last_quote(&self, key: &str) -> Result<Option<Quote>, JournalError>;
+}
+
+/// Writes that belong together.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Each must still be held.
+    pub leases: Vec<Lease>,
+    /// In this order.
+    pub writes: Vec<Write>,
+}
+
+impl Batch {
+    /// An empty batch under a lease.
+    pub fn under(lease: &Lease) -> Self {
+        Self { leases: vec![lease.clone()], writes: Vec::new() }
+    }
+
+    /// Adds a write.
+    pub fn push(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+
+    /// The same with one more write.
+    #[must_use]
+    pub fn with(mut self, write: Write) -> Self {
+        self.writes.push(write);
+        self
+    }
+}
+
+/// One change.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// A new payment. Fails with [`JournalError::Exists`] if it is there.
+    Insert(Box<Payment>),
+    /// A payment that is there, as it is now (without its personal data, which is never stored
+    /// with it).
+    Update(Box<Payment>),
+    /// A new event. Fails with [`JournalError::Exists`] if its payment has one of that number.
+    Event(Box<PaymentEvent>),
+    /// A command, new or as it is now.
+    Command(Box<Command>),
+    /// Something received.
+    Receive(InboxItem),
+    /// It was read: its body is dropped, the rest stays.
+    Read(InboxId),
+    /// Something the shop is to be told, new or as it is now.
+    Deliver(Delivery),
+    /// The shop was told.
+    Delivered(DeliveryId),
+    /// A payment's personal data, new or as it is now.
+    Personal(PaymentId, Personal),
+    /// A payment's personal data is erased, from the files too.
+    Erase(PaymentId),
+    /// A quote.
+    Quote(Quote),
+}
+
+/// Something only one may do at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LeaseKey(String);
+
+impl LeaseKey {
+    /// For everything that changes a payment.
+    pub fn payment(id: &PaymentId) -> Self {
+        Self(format!("payment {id}"))
+    }
+
+    /// For beginning payments of an order.
+    pub fn order(at: &OrderRef) -> Self {
+        Self(format!("order {at}"))
+    }
+
+    /// For telling the shop about an order.
+    pub fn delivery(at: &OrderRef) -> Self {
+        Self(format!("delivery {at}"))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A lease that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// For what.
+    pub key: LeaseKey,
+    /// Larger each time it is taken.
+    pub epoch: u64,
+    /// It may be taken by others from then on.
+    pub until: Timestamp,
+}
+
+/// A command under way, or ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Its id.
+    pub id: CommandId,
+    /// Whose.
+    pub payment: PaymentId,
+    /// Which shop's.
+    pub shop: ShopId,
+    /// What.
+    pub verb: CommandVerb,
+    /// The key at Vipps. In eCom initiate and cancel have none there; ours is kept all the same.
+    pub key: IdempotencyKey,
+    /// The caller's key.
+    pub caller: Option<CallerKey>,
+    /// What the customer reads of it.
+    pub text: String,
+    /// How it stands.
+    pub state: CommandState,
+    /// When it was journaled.
+    pub created: Timestamp,
+    /// How often it was sent.
+    pub tries: u32,
+}
+
+/// What a command does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum CommandVerb {
+    /// Begin the payment.
+    Initiate {
+        /// The order as it was, without who buys (that is in the personal table).
+        order: Box<Order>,
+    },
+    /// Take money.
+    Capture {
+        /// So much.
+        amount: Money,
+    },
+    /// Give money back.
+    Refund {
+        /// So much.
+        amount: Money,
+    },
+    /// Let it go.
+    Cancel {
+        /// Why we do it.
+        why: CancelReason,
+    },
+}
+
+impl CommandVerb {
+    /// One word for people and logs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Initiate { .. } => "initiate",
+            Self::Capture { .. } => "capture",
+            Self::Refund { .. } => "refund",
+            Self::Cancel { .. } => "cancel",
+        }
+    }
+
+    /// Is it the same ask: same verb, same amount?
+    pub fn same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Capture { amount: a }, Self::Capture { amount: b })
+            | (Self::Refund { amount: a }, Self::Refund { amount: b }) => a == b,
+            (Self::Cancel { .. }, Self::Cancel { .. }) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Why a payment is cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// The merchant wants it.
+    Asked,
+    /// Its time is over.
+    TimeOver,
+    /// A new attempt takes its place.
+    Replaced,
+    /// The answer to its initiate was lost.
+    StartLost,
+    /// The shop cannot take the order any more.
+    ShopRefused,
+}
+
+/// How a command stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum CommandState {
+    /// Under way, or its outcome is unknown.
+    Open {
+        /// When it is tried again.
+        next: Timestamp,
+    },
+    /// Done.
+    Done,
+    /// Not done, for good.
+    Refused {
+        /// Why.
+        error: Box<Error>,
+    },
+}
+
+impl Command {
+    /// Under way?
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, CommandState::Open { .. })
+    }
+}
+
+/// Something received from Vipps, kept before it is acknowledged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxItem {
+    /// Its id.
+    pub id: InboxId,
+    /// For which payment.
+    pub payment: PaymentId,
+    /// When.
+    pub at: Timestamp,
+    /// What was odd about it, in words without personal data.
+    pub odd: Option<String>,
+    /// The body, until it is read. It may hold personal data.
+    pub body: Option<bytes::Bytes>,
+}
+
+impl Debug for InboxItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboxItem")
+            .field("id", &self.id)
+            .field("payment", &self.payment)
+            .field("at", &self.at)
+            .field("odd", &self.odd)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Something the shop has still to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// About which order.
+    pub order: OrderRef,
+    /// Of which payment.
+    pub payment: PaymentId,
+    /// What.
+    pub what: Told,
+    /// Its place among the order's: when it was journaled.
+    pub after: Timestamp,
+    /// When it is tried.
+    pub next: Timestamp,
+    /// How often it was.
+    pub tries: u32,
+    /// Why not, the last time.
+    pub error: Option<Error>,
+    /// Left for a person; the rest goes on.
+    pub parked: bool,
+}
+
+/// What a shop is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "told", rename_all = "snake_case")]
+pub enum Told {
+    /// An event, by its number.
+    Event {
+        /// The number.
+        number: u64,
+    },
+    /// The customer took back the consent.
+    Forget,
+}
+
+/// Deliveries as they were offered for a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// For which payment.
+    pub payment: PaymentId,
+    /// 1, 2, … for each payment.
+    pub number: u64,
+    /// Shop, cart, country, post code: what makes two quotes the same.
+    pub key: String,
+    /// When.
+    pub at: Timestamp,
+    /// What was offered, with the ids that went out.
+    pub options: Vec<QuotedOption>,
+    /// Was it the engine's answer now, or the last good one?
+    pub fresh: bool,
+}
+
+/// Which payments to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// Of this shop.
+    #[serde(default)]
+    pub shop: Option<ShopId>,
+    /// Of this order.
+    #[serde(default)]
+    pub order: Option<OrderId>,
+    /// In this state.
+    #[serde(default)]
+    pub state: Option<PaymentState>,
+    /// Made before this time (for the next page).
+    #[serde(default)]
+    pub before: Option<Timestamp>,
+    /// So many at the most; 0: 50.
+    #[serde(default)]
+    pub most: usize,
+}
+
+/// Why the journal did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// Somebody else has the lease, or had it since.
+    #[error("the lease \"{}\" was lost", .0.as_str())]
+    LeaseLost(LeaseKey),
+    /// It is there already.
+    #[error("{0} is there already")]
+    Exists(String),
+    /// The disk is full, the file is read-only, the database is away.
+    #[error("the journal cannot be used: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read.
+    #[error("the journal holds something unreadable: {0}")]
+    Corrupt(String),
+}
+
+impl From<JournalError> for Error {
+    fn from(error: JournalError) -> Self {
+        match &error {
+            JournalError::LeaseLost(_) | JournalError::Exists(_) => Self::new(
+                ErrorKind::InProgress,
+                Who::Nobody,
+                "It was not done",
+                format!("something else is being done with it: {error}."),
+                "Try again in a moment.",
+            ),
+            JournalError::Unavailable(_) | JournalError::Corrupt(_) => Self::new(
+                ErrorKind::Journal,
+                Who::Merchant,
+                "The journal failed",
+                format!("{error}."),
+                "Look at the disk and the permissions of the journal's folder; nothing is sent to Vipps until it works.",
+            ),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What a simulator is started with: where it listens, its sales units, its connections.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// How a [`Simulator`](crate::Simulator) is started. `Options::default()` listens on a free port of
+/// `127.0.0.1`, in real time, with the one well-known test unit and nothing resolved.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// The address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What comes before the path in the landing page's URLs, without a slash at the end.
+    /// `None`: `http://` and the address that was taken.
+    pub public_url: Option<String>,
+    /// What the simulator's clock shows at the start. `None`: the real time.
+    pub start: Option<Timestamp>,
+    /// Whether the clock stands still but for [`Control::advance`](crate::Control::advance).
+    pub frozen: bool,
+    /// The sales units that exist. More can be added later.
+    pub units: Vec<SalesUnit>,
+    /// Where calls to the merchant's hosts are connected to.
+    pub resolve: Vec<Resolve>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            public_url: None,
+            start: None,
+            frozen: false,
+            units: vec![SalesUnit::default()],
+            resolve: Vec::new(),
+        }
+    }
+}
+
+/// A sales unit with its keys and the settings that Vipps makes for it.
+///
+/// Several units may share one `client_id` and secret, as with partner keys; the header
+/// `Merchant-Serial-Number` or the body then says which one is meant.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct SalesUnit {
+    /// The name that the customer sees.
+    pub name: String,
+    /// The Merchant Serial Number: 5 or 6 digits (eCom OpenAPI 2.0.3, `merchantSerialNumber`).
+    pub msn: String,
+    /// The `client_id` for the access token.
+    pub client_id: String,
+    /// The `client_secret` for the access token.
+    pub client_secret: SecretString,
+    /// The `Ocp-Apim-Subscription-Key`.
+    pub subscription_key: SecretString,
+    /// Whether payments are captured at once (`SALE`): a setting that Vipps makes.
+    pub direct_capture: bool,
+    /// Whether `skipLandingPage` is allowed; without it Merchant/38.
+    pub skip_landing_page: bool,
+    /// Whether the scope `nin` is allowed; without it Merchant/51.
+    pub national_identity_number: bool,
+    /// Whether the merchant is blocked: initiate is refused with Merchant/31.
+    pub blocked: bool,
+    /// Whether the sales unit is deactivated: initiate is refused with Merchant/37.
+    pub deactivated: bool,
+    /// Whether callbacks carry `merchantSerialNumber` as a number, as Vipps' samples do, instead
+    /// of the string that its schema says.
+    pub msn_as_number: bool,
+}
+
+impl Default for SalesUnit {
+    fn default() -> Self {
+        Self {
+            name: "Test shop".to_owned(),
+            msn: "123456".to_owned(),
+            client_id: "fb492b5e-7907-4d83-ba20-c7fb60ca35de".to_owned(),
+            client_secret: "Y8Kteew6GE2ZmeycEt6egg==".into(),
+            subscription_key: "0f14ebcab0ec4b29ae0cb90d91b4a84a".into(),
+            direct_capture: false,
+            skip_landing_page: false,
+            national_identity_number: false,
+            blocked: false,
+            deactivated: false,
+            msn_as_number: false,
+        }
+    }
+}
+
+impl SalesUnit {
+    /// Says what is wrong with the unit, if anything.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if !(5..=6).contains(&self.msn.len()) || !self.msn.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(format!("the MSN \"{}\" is not 5 or 6 digits", self.msn));
+        }
+        if self.client_id.is_empty() {
+            return Err(format!("the sales unit {} has no client_id", self.msn));
+        }
+        Ok(())
+    }
+}
+
+/// Where a call to a host of the merchant's is connected to. Only the connection changes: the call
+/// keeps its `Host`, and the URL was checked as any other.
+///
+/// Written `shop.example=127.0.0.1:8080`; the host `*` stands for every host that has no line of
+/// its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolve {
+    /// The host name, or `*`.
+    pub host: String,
+    /// The address that the call goes to, as plain HTTP.
+    pub target: SocketAddr,
+}
+
+impl FromStr for Resolve {
+    type Err = ResolveError;
+
+    fn from_str(text: &str) -> Result<Self, ResolveError> {
+        let wrong = || ResolveError(text.to_owned());
+        let (host, target) = text.split_once('=').ok_or_else(wrong)?;
+        let target = target.trim().parse().map_err(|_| wrong())?;
+        let host = host.trim().to_ascii_lowercase();
+        if host.is_empty() || host.contains(['/', ':', ' ']) {
+            return Err(wrong());
+        }
+        Ok(Self { host, target })
+    }
+}
+
+/// A `--resolve` that can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not host=address:port; write it as shop.example=127.0.0.1:8080")]
+pub struct ResolveError(String);
+
+/// The address for a host: its own line first, then `*`.
+pub(crate) fn target(table: &[Resolve], host: &str) -> Option<SocketAddr> {
+    let of = |name: &str| table.iter().find(|r| r.host.eq_ignore_ascii_case(name)).map(|r| r.target);
+    of(host).or_else(|| of("*"))
+}
+
+/// Why a simulator did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address could not be listened on.
+    #[error("cannot listen on {address}: {source}; give another address, or port 0 for a free one")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A sales unit is wrong or doubled.
+    #[error("{0}")]
+    Unit(String),
+}

@@ -1,0 +1,153 @@
+//! Everything the simulator knows, behind one lock that is never held while something waits.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::{Clock, after};
+use crate::ecom::merchant::Callback;
+use crate::ecom::payment::Payment;
+use crate::exchanges::Exchanges;
+use crate::faults::{Faults, Operation};
+use crate::options::{Resolve, SalesUnit};
+
+/// The rate limits count over a minute (eCom guide, "Rate limiting").
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What all tasks share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// What comes before the path in the simulator's own URLs.
+    pub(crate) url: String,
+    pub(crate) resolve: Vec<Resolve>,
+    state: Mutex<State>,
+}
+
+impl Shared {
+    pub(crate) fn new(url: String, resolve: Vec<Resolve>, clock: Clock, units: Vec<SalesUnit>) -> Arc<Self> {
+        let state = State {
+            clock,
+            units,
+            payments: BTreeMap::new(),
+            tokens: HashMap::new(),
+            calls: HashMap::new(),
+            faults: Faults::default(),
+            exchanges: Exchanges::default(),
+            outbox: Vec::new(),
+            held: Vec::new(),
+            transactions: 5_000_000_000,
+            contexts: 0,
+        };
+        Arc::new(Self { url, resolve, state: Mutex::new(state) })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A test that panicked while it held the lock left no half-done change behind: each change
+        // is one assignment after all checks.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An access token that was given out.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessToken {
+    pub(crate) client_id: String,
+    pub(crate) ends: Timestamp,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) clock: Clock,
+    pub(crate) units: Vec<SalesUnit>,
+    /// By MSN and orderId.
+    pub(crate) payments: BTreeMap<(String, String), Payment>,
+    pub(crate) tokens: HashMap<String, AccessToken>,
+    /// When the calls of the last minute came, by operation and key.
+    calls: HashMap<(Operation, String), VecDeque<Timestamp>>,
+    pub(crate) faults: Faults,
+    pub(crate) exchanges: Exchanges,
+    /// Callbacks to be sent now.
+    pub(crate) outbox: Vec<Callback>,
+    /// Callbacks to be sent later, by the simulator's clock.
+    pub(crate) held: Vec<(Timestamp, Callback)>,
+    transactions: u64,
+    contexts: u64,
+}
+
+impl State {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A new transaction id: ten digits (eCom OpenAPI 2.0.3, `transactionId`).
+    pub(crate) fn transaction_id(&mut self) -> String {
+        self.transactions = self.transactions.saturating_add(1);
+        self.transactions.to_string()
+    }
+
+    /// A new id for an error: it has the form of a UUID, and counts, so that runs are alike.
+    pub(crate) fn context_id(&mut self) -> String {
+        self.contexts = self.contexts.saturating_add(1);
+        format!("f70b8bf7-c843-4bea-95d9-{:012x}", self.contexts)
+    }
+
+    pub(crate) fn payment(&self, msn: &str, order_id: &str) -> Option<&Payment> {
+        self.payments.get(&(msn.to_owned(), order_id.to_owned()))
+    }
+
+    pub(crate) fn payment_mut(&mut self, msn: &str, order_id: &str) -> Option<&mut Payment> {
+        self.payments.get_mut(&(msn.to_owned(), order_id.to_owned()))
+    }
+
+    /// Counts a call. `Err`: the limit is reached; the number of seconds until it isn't.
+    pub(crate) fn count(&mut self, operation: Operation, key: String, limit: usize) -> Result<(), u64> {
+        let now = self.now();
+        let calls = self.calls.entry((operation, key)).or_default();
+        while calls.front().is_some_and(|at| after(*at, MINUTE) <= now) {
+            calls.pop_front();
+        }
+        match calls.front() {
+            Some(first) if calls.len() >= limit => {
+                let wait = after(*first, MINUTE).duration_since(now).as_secs();
+                Err(u64::try_from(wait).unwrap_or_default().max(1))
+            }
+            _ => {
+                calls.push_back(now);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends what has run out of time, and puts into the outbox what is due.
+    pub(crate) fn pass_time(&mut self) {
+        let now = self.now();
+        let ended: Vec<((String, String), Timestamp)> = self
+            .payments
+            .iter()
+            .filter_map(|(key, payment)| Some((key.clone(), payment.deadline()?)))
+            .filter(|(_, deadline)| *deadline <= now)
+            .collect();
+        for (key, deadline) in ended {
+            let transaction_id = self.transaction_id();
+            if let Some(payment) = self.payments.get_mut(&key) {
+                payment.time_out(deadline, transaction_id);
+                tracing::info!(reference = key.1, msn = key.0, state = ?payment.state, "the payment's time ran out");
+                self.outbox.push(Callback::of(payment, deadline));
+            }
+        }
+        let (due, held) = std::mem::take(&mut self.held).into_iter().partition(|(at, _)| *at <= now);
+        self.held = held;
+        let mut due: Vec<(Timestamp, Callback)> = due;
+        due.sort_by_key(|(at, _)| *at);
+        self.outbox.extend(due.into_iter().map(|(_, callback)| callback));
+    }
+}
+
+/// A secret of 32 random bytes, in hex. `None`: the system has no randomness to give.
+pub(crate) fn random_hex() -> Option<String> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
