@@ -158,7 +158,7 @@ impl Ask {
 }
 
 /// What an engine can ask for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Verb {
     /// Begin a payment of this order.
     Initiate(Box<Order>),

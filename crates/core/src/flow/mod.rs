@@ -1,21 +1,50 @@
 //! The flow: what every shop engine needs of Vipps, written once.
-use std::sync::{Arc, Weak};
+//!
+//! Where to look: [`initiate`] begins payments, [`commands`] captures, refunds and cancels,
+//! [`reconcile`] reads the truth and makes events of it, [`tell`] tells the shop, [`quote`] answers
+//! shipping calls, [`inbound`] takes what comes in, [`sweep`] does what is due, [`pace`] says when
+//! that is.
+
+mod commands;
+mod engine;
+mod inbound;
+mod initiate;
+mod keys;
+mod pace;
+mod quote;
+mod reconcile;
+mod return_page;
+mod sweep;
+mod tell;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use secrecy::SecretString;
 use serde::Serialize;
 use url::Url;
 
-use crate::api::PaymentApi;
-use crate::context::Context;
-use crate::error::{Error, Language};
-use crate::ids::{AccountId, ShopId};
-use crate::journal::{Command, Delivery, Filter, InboxItem, Journal, JournalError, Quote};
-use crate::payment::{Account, ApiKind, Payment, PaymentEvent};
+use crate::api::{Caller, PaymentApi};
+use crate::context::{Context, Task, after};
+use crate::error::{Error, ErrorKind, Language, Who};
+use crate::ids::{AccountId, OrderRef, ShopId};
+use crate::journal::{
+    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Quote,
+    Write,
+};
+use crate::payment::{Account, ApiKind, Note, Payment, PaymentEvent, PaymentId};
 use crate::provider::{Adapter, Initiate, Outcome, Part, Target};
 use crate::reference::{Reference, ReferencePrefix};
+
+pub use keys::InstallationKeys;
+pub use sweep::Swept;
+
+/// How long a lease lasts. A command is at most a read, a request and a read: 10 + 30 + 10 s.
+const LEASE: Duration = Duration::from_secs(60);
+/// Outside calls end so long before their lease does.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// How often a lease that somebody has is tried again.
+const LEASE_RETRY: Duration = Duration::from_millis(20);
 
 /// The flow over a journal, the wire and the shops. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -24,7 +53,23 @@ pub struct Flow {
 }
 
 #[derive(Debug)]
-struct Inner {}
+struct Inner {
+    options: FlowOptions,
+    cx: Context,
+    journal: Arc<dyn Journal>,
+    apis: Vec<Arc<dyn PaymentApi>>,
+    accounts: HashMap<AccountId, Arc<Account>>,
+    shops: RwLock<HashMap<ShopId, Arc<Entry>>>,
+    /// Orders whose engine waits for our answer, and how many of its calls.
+    waiting: Mutex<HashMap<OrderRef, usize>>,
+}
+
+/// A shop with its adapter.
+#[derive(Debug)]
+struct Entry {
+    shop: Shop,
+    adapter: Arc<dyn Adapter>,
+}
 
 /// What the flow is told once.
 #[derive(Debug, Clone)]
@@ -35,14 +80,6 @@ pub struct FlowOptions {
     pub keys: InstallationKeys,
     /// How long an engine may take for its deliveries. Vipps waits 10 s.
     pub quote_budget: Duration,
-}
-
-/// The installation's keys: at least 32 bytes each. Tokens are HMAC-SHA256 of them. A new one is
-/// added in front; the older ones stay until the payments made with them are over.
-#[derive(Debug, Clone)]
-pub struct InstallationKeys {
-    /// The newest first: a short name, and the key.
-    pub keys: Vec<(String, SecretString)>,
 }
 
 /// One shop, as the flow knows it.
@@ -77,26 +114,15 @@ pub struct Trace {
     pub unread: Vec<InboxItem>,
     /// What was offered.
     pub quotes: Vec<Quote>,
-}
-
-/// What one sweep did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// Payments read at Vipps.
-    pub read: usize,
-    /// Commands sent again.
-    pub resumed: usize,
-    /// Orders whose shop was told something.
-    pub told: usize,
-    /// Of all of these, how many failed and are tried again.
-    pub failed: usize,
+    /// Is there personal data of it?
+    pub personal: bool,
 }
 
 impl Flow {
     /// A flow. Nothing runs by itself: call [`Flow::sweep`] every second.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Configuration`]: a key that is too short, a URL with a path.
+    /// [`ErrorKind::Configuration`]: a key that is too short, a URL with a path.
     pub fn new(
         options: FlowOptions,
         context: Context,
@@ -104,8 +130,32 @@ impl Flow {
         apis: Vec<Arc<dyn PaymentApi>>,
         accounts: Vec<Account>,
     ) -> Result<Self, Error> {
-        let _ = (options, context, journal, apis, accounts);
-        unimplemented!()
+        let wrong = |why: String, advice: &str| {
+            Err(Error::new(ErrorKind::Configuration, Who::Merchant, "kasse cannot start", why, advice))
+        };
+        if let Err(why) = options.keys.check() {
+            return wrong(why, "Give installation keys of 32 random bytes and more.");
+        }
+        let url = &options.public_url;
+        if url.cannot_be_a_base() || url.path() != "/" || url.query().is_some() {
+            return wrong(
+                "the public URL has a path or a query.".into(),
+                "Give scheme and host alone: https://kasse.example",
+            );
+        }
+        let accounts =
+            accounts.into_iter().map(|account| (account.id.clone(), Arc::new(account))).collect();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                options,
+                cx: context,
+                journal,
+                apis,
+                accounts,
+                shops: RwLock::default(),
+                waiting: Mutex::default(),
+            }),
+        })
     }
 
     /// The handle for a shop's adapter. Make it, make the adapter with it, then [`Flow::add_shop`].
@@ -116,38 +166,37 @@ impl Flow {
     /// Adds a shop with its adapter.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Configuration`]: its name is taken, or its account is not there.
+    /// [`ErrorKind::Configuration`]: its name is taken, or its account or API is not there.
     pub fn add_shop(&self, shop: Shop, adapter: Arc<dyn Adapter>) -> Result<(), Error> {
-        let _ = (shop, adapter);
-        unimplemented!()
+        let wrong = |why: String, advice: &str| {
+            let what = format!("Shop \"{}\" cannot be added", shop.id);
+            Err(Error::new(ErrorKind::Configuration, Who::Merchant, what, why, advice))
+        };
+        if !self.inner.accounts.contains_key(&shop.account) {
+            return wrong(format!("there is no account \"{}\".", shop.account), "Configure its keys.");
+        }
+        if self.api(shop.api).is_err() {
+            return wrong("its API is not in this program.".into(), "Choose another.");
+        }
+        let mut shops = self.inner.shops.write().unwrap_or_else(PoisonError::into_inner);
+        if shops.contains_key(&shop.id) {
+            return wrong("there is one of that name.".into(), "Give each shop a name of its own.");
+        }
+        shops.insert(shop.id.clone(), Arc::new(Entry { shop, adapter }));
+        Ok(())
     }
 
     /// The shop's adapter.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::NotFound`].
+    /// [`ErrorKind::NotFound`].
     pub fn adapter(&self, shop: &ShopId) -> Result<Arc<dyn Adapter>, Error> {
-        let _ = shop;
-        unimplemented!()
+        Ok(self.entry(shop)?.adapter.clone())
     }
 
     /// The context the flow works in.
     pub fn context(&self) -> &Context {
-        unimplemented!()
-    }
-
-    /// Takes everything that comes in under `/vipps/{shop}/`, `/return/{shop}/` and
-    /// `/engine/{shop}/`: from Vipps, customers' browsers and the engine. Anything else is 404.
-    /// The caller limits the body's size (1 MiB is plenty) and the time.
-    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let _ = request;
-        unimplemented!()
-    }
-
-    /// Does what is due: reads payments, sends commands again, tells shops. One that fails holds up
-    /// no other.
-    pub async fn sweep(&self) -> Swept {
-        unimplemented!()
+        &self.inner.cx
     }
 
     /// Can the journal be read?
@@ -155,7 +204,7 @@ impl Flow {
     /// # Errors
     /// It cannot.
     pub async fn ready(&self) -> Result<(), JournalError> {
-        unimplemented!()
+        self.inner.journal.due(self.inner.cx.now(), 1).await.map(|_| ())
     }
 
     /// Lists payments, the newest first.
@@ -163,18 +212,167 @@ impl Flow {
     /// # Errors
     /// The journal cannot be read.
     pub async fn payments(&self, filter: &Filter) -> Result<Vec<Payment>, Error> {
-        let _ = filter;
-        unimplemented!()
+        Ok(self.inner.journal.list(filter).await?)
     }
 
     /// Everything about one payment.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::NotFound`], or the journal cannot be read.
+    /// [`ErrorKind::NotFound`], or the journal cannot be read.
     pub async fn trace(&self, shop: &ShopId, reference: &Reference) -> Result<Trace, Error> {
-        let _ = (shop, reference);
-        unimplemented!()
+        let journal = &self.inner.journal;
+        let payment = journal.find(shop, reference).await?.ok_or_else(|| unknown_payment(reference))?;
+        let id = payment.id.clone();
+        let mut deliveries = journal.deliveries(&payment.order).await?;
+        deliveries.retain(|delivery| delivery.payment == id);
+        Ok(Trace {
+            events: journal.events(&id).await?,
+            commands: journal.commands(&id).await?,
+            deliveries,
+            unread: journal.unread(&id).await?,
+            quotes: journal.quotes(&id).await?,
+            personal: journal.personal(&id).await?.is_some(),
+            payment,
+        })
     }
+
+    fn entry(&self, shop: &ShopId) -> Result<Arc<Entry>, Error> {
+        let shops = self.inner.shops.read().unwrap_or_else(PoisonError::into_inner);
+        shops.get(shop).cloned().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                Who::Shop,
+                format!("There is no shop \"{shop}\""),
+                "none of that name is configured.",
+                "Look at the name in the address.",
+            )
+        })
+    }
+
+    fn api(&self, kind: ApiKind) -> Result<&Arc<dyn PaymentApi>, Error> {
+        self.inner
+            .apis
+            .iter()
+            .find(|api| api.kind() == kind)
+            .ok_or_else(|| Error::bug("The payment cannot be handled", format!("{kind:?} is not in this program.")))
+    }
+
+    /// The keys a payment was made with, and the system of its shop. Keys stay with the payment,
+    /// whatever the shop uses now.
+    fn caller(&self, payment: &Payment) -> Result<Caller, Error> {
+        let lost = |why: String| {
+            Error::new(
+                ErrorKind::Configuration,
+                Who::Merchant,
+                format!("Payment {} cannot be reached", payment.id.reference),
+                why,
+                "Keep the keys of a sales unit configured until its payments are over.",
+            )
+        };
+        let account = self.inner.accounts.get(&payment.id.account).ok_or_else(|| {
+            lost(format!("the keys it was made with (account \"{}\") are not configured.", payment.id.account))
+        })?;
+        if account.msn != payment.msn {
+            return Err(lost(format!(
+                "account \"{}\" is sales unit {} now; the payment was made with {}.",
+                account.id, account.msn, payment.msn
+            )));
+        }
+        let system = self.entry(&payment.order.shop)?.adapter.system();
+        Ok(Caller { account: account.clone(), system })
+    }
+
+    /// Takes a lease, waiting for whoever has it. `None`: not in that time.
+    async fn lease(&self, cx: &Context, key: LeaseKey, wait: Duration) -> Result<Option<Lease>, Error> {
+        let give_up = after(cx.now(), cx.limit(wait));
+        loop {
+            let now = cx.now();
+            if let Some(lease) = self.inner.journal.acquire(&key, now, after(now, LEASE)).await? {
+                return Ok(Some(lease));
+            }
+            if now >= give_up {
+                return Ok(None);
+            }
+            cx.runtime.sleep(LEASE_RETRY).await;
+        }
+    }
+
+    /// Gives a lease back. That it could not be is no harm: it runs out.
+    async fn release(&self, lease: Lease) {
+        if let Err(error) = self.inner.journal.release(lease).await {
+            tracing::warn!(%error, "a lease could not be given back; it runs out by itself");
+        }
+    }
+
+    /// A context whose calls end before the lease does.
+    fn under(&self, cx: &Context, lease: &Lease) -> Context {
+        let margin = jiff::SignedDuration::try_from(LEASE_MARGIN).unwrap_or_default();
+        cx.until(lease.until.checked_sub(margin).unwrap_or(lease.until))
+    }
+
+    /// Writes something down for people.
+    async fn note(&self, cx: &Context, id: &PaymentId, text: String) -> Result<(), Error> {
+        tracing::warn!(reference = %id.reference, note = %text, "noted");
+        let Some(lease) = self.lease(cx, LeaseKey::payment(id), Duration::from_secs(10)).await? else {
+            return Err(busy(&id.reference));
+        };
+        let result = async {
+            if let Some(mut payment) = self.inner.journal.payment(id).await? {
+                add_note(&mut payment, cx, text);
+                let batch = Batch::under(&lease).with(Write::Update(Box::new(payment)));
+                self.inner.journal.write(batch).await?;
+            }
+            Ok(())
+        }
+        .await;
+        self.release(lease).await;
+        result
+    }
+
+    /// Runs something beside the caller.
+    fn spawn(&self, task: Task) {
+        self.inner.cx.runtime.spawn(task);
+    }
+
+    /// Tells an order's shop, beside the caller, once `pause` is over.
+    fn tell_soon(&self, order: OrderRef, pause: Duration) {
+        let flow = self.clone();
+        self.spawn(Box::pin(async move {
+            if !pause.is_zero() {
+                flow.inner.cx.runtime.sleep(pause).await;
+            }
+            flow.tell(&order).await;
+        }));
+    }
+}
+
+/// Adds a note, once: the same text again is not news. The oldest of more than 50 give way.
+fn add_note(payment: &mut Payment, cx: &Context, text: String) {
+    if payment.notes.iter().all(|note| note.text != text) {
+        payment.notes.push(Note { at: cx.now(), text });
+        let extra = payment.notes.len().saturating_sub(50);
+        payment.notes.drain(..extra);
+    }
+}
+
+fn busy(reference: &Reference) -> Error {
+    Error::new(
+        ErrorKind::InProgress,
+        Who::Nobody,
+        format!("Nothing was done with payment {reference}"),
+        "something else is being done with it right now.",
+        "Try again in a moment.",
+    )
+}
+
+fn unknown_payment(reference: &Reference) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        Who::Shop,
+        format!("Payment {reference} is not known"),
+        "the journal of this installation has no payment of that name for this shop.",
+        "Look at the reference, and at the shop it belongs to.",
+    )
 }
 
 /// The flow, bound to one shop: what an adapter holds.
@@ -187,27 +385,60 @@ pub struct ShopFlow {
 impl ShopFlow {
     /// The shop.
     pub fn shop(&self) -> &ShopId {
-        let _ = &self.inner;
         &self.shop
     }
+
     /// See [`crate::PaymentProvider::initiate`].
-    pub async fn initiate(&self, _cx: &Context, _what: Initiate) -> Outcome {
-        unimplemented!()
+    pub async fn initiate(&self, cx: &Context, what: Initiate) -> Outcome {
+        match self.flow(&what.order.at) {
+            Ok(flow) => flow.initiate(cx, what).await,
+            Err(error) => Outcome::Refused(error),
+        }
     }
+
     /// See [`crate::PaymentProvider::details`].
-    pub async fn details(&self, _cx: &Context, _what: &Target) -> Outcome {
-        unimplemented!()
+    pub async fn details(&self, cx: &Context, what: &Target) -> Outcome {
+        match self.flow(&what.at) {
+            Ok(flow) => flow.details(cx, what).await,
+            Err(error) => Outcome::Refused(error),
+        }
     }
+
     /// See [`crate::PaymentProvider::capture`].
-    pub async fn capture(&self, _cx: &Context, _what: &Target, _part: &Part) -> Outcome {
-        unimplemented!()
+    pub async fn capture(&self, cx: &Context, what: &Target, part: &Part) -> Outcome {
+        match self.flow(&what.at) {
+            Ok(flow) => flow.capture(cx, what, part).await,
+            Err(error) => Outcome::Refused(error),
+        }
     }
+
     /// See [`crate::PaymentProvider::cancel`].
-    pub async fn cancel(&self, _cx: &Context, _what: &Target) -> Outcome {
-        unimplemented!()
+    pub async fn cancel(&self, cx: &Context, what: &Target) -> Outcome {
+        match self.flow(&what.at) {
+            Ok(flow) => flow.cancel(cx, what).await,
+            Err(error) => Outcome::Refused(error),
+        }
     }
+
     /// See [`crate::PaymentProvider::refund`].
-    pub async fn refund(&self, _cx: &Context, _what: &Target, _part: &Part) -> Outcome {
-        unimplemented!()
+    pub async fn refund(&self, cx: &Context, what: &Target, part: &Part) -> Outcome {
+        match self.flow(&what.at) {
+            Ok(flow) => flow.refund(cx, what, part).await,
+            Err(error) => Outcome::Refused(error),
+        }
+    }
+
+    /// The flow, if it is still there and the order is this shop's.
+    fn flow(&self, at: &OrderRef) -> Result<Flow, Error> {
+        if at.shop != self.shop {
+            return Err(Error::bug(
+                format!("Order {} was not touched", at.order),
+                format!("the adapter of shop \"{}\" named an order of shop \"{}\".", self.shop, at.shop),
+            ));
+        }
+        let inner = self.inner.upgrade().ok_or_else(|| {
+            Error::bug("Nothing was done", "the flow of this adapter has ended.")
+        })?;
+        Ok(Flow { inner })
     }
 }

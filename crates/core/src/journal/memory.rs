@@ -1,4 +1,474 @@
-//! A journal in memory.
-/// placeholder
+//! A journal in memory: for tests and for a demonstration that keeps nothing. It does what the
+//! durable ones do, less the disk.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{
+    Batch, Command, CommandState, Delivery, Filter, InboxItem, Journal, JournalError, Lease,
+    LeaseKey, Quote, Write,
+};
+use crate::ids::{CallerKey, DeliveryId, OrderRef, ShopId};
+use crate::payment::{Payment, PaymentEvent, PaymentId, Personal};
+use crate::reference::Reference;
+
+/// A journal in memory. It is gone with the process.
 #[derive(Debug, Default)]
-pub struct MemoryJournal {}
+pub struct MemoryJournal {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: HashMap<LeaseKey, Lease>,
+    epoch: u64,
+    tables: Tables,
+}
+
+/// What a batch changes. It is cloned, changed and put in place of the old one: that makes a batch
+/// whole or nothing.
+#[derive(Debug, Clone, Default)]
+struct Tables {
+    payments: BTreeMap<PaymentId, Payment>,
+    events: BTreeMap<(PaymentId, u64), PaymentEvent>,
+    // The three that follow are in the order of their first writing.
+    commands: Vec<Command>,
+    inbox: Vec<Received>,
+    quotes: Vec<Quote>,
+    deliveries: BTreeMap<DeliveryId, Delivery>,
+    personal: BTreeMap<PaymentId, Personal>,
+}
+
+#[derive(Debug, Clone)]
+struct Received {
+    item: InboxItem,
+    read: bool,
+}
+
+impl MemoryJournal {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A batch is put in place by one assignment, so the state is whole even if a thread that
+        // held it panicked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn apply(&mut self, write: Write) -> Result<(), JournalError> {
+        match write {
+            Write::Insert(payment) => {
+                if self.payments.contains_key(&payment.id) {
+                    return Err(JournalError::Exists(format!("payment {}", payment.id)));
+                }
+                self.keep(*payment);
+            }
+            Write::Update(payment) => {
+                self.known(&payment.id)?;
+                self.keep(*payment);
+            }
+            Write::Event(event) => {
+                self.known(&event.payment)?;
+                let key = (event.payment.clone(), event.number);
+                if self.events.contains_key(&key) {
+                    return Err(JournalError::Exists(format!("event {}/{}", key.0, key.1)));
+                }
+                self.events.insert(key, *event);
+            }
+            Write::Command(command) => {
+                self.known(&command.payment)?;
+                match self
+                    .commands
+                    .iter_mut()
+                    .find(|known| known.id == command.id)
+                {
+                    Some(known) => *known = *command,
+                    None => self.commands.push(*command),
+                }
+            }
+            Write::Receive(item) => {
+                self.known(&item.payment)?;
+                if self.inbox.iter().any(|known| known.item.id == item.id) {
+                    return Err(JournalError::Exists(format!("inbox item {}", item.id)));
+                }
+                self.inbox.push(Received { item, read: false });
+            }
+            Write::Read(id) => {
+                for received in self.inbox.iter_mut().filter(|known| known.item.id == id) {
+                    received.read = true;
+                    received.item.body = None;
+                }
+            }
+            Write::Deliver(delivery) => {
+                self.known(&delivery.payment)?;
+                self.deliveries.insert(delivery.id.clone(), delivery);
+            }
+            Write::Delivered(id) => {
+                self.deliveries.remove(&id);
+            }
+            Write::Personal(id, personal) => {
+                self.known(&id)?;
+                self.personal.insert(id, personal);
+            }
+            Write::Erase(id) => {
+                self.personal.remove(&id);
+                // What was received and not read yet is still a reason to look, without its body.
+                for received in self
+                    .inbox
+                    .iter_mut()
+                    .filter(|known| known.item.payment == id)
+                {
+                    received.item.body = None;
+                }
+            }
+            Write::Quote(quote) => {
+                self.known(&quote.payment)?;
+                let same =
+                    |known: &Quote| known.payment == quote.payment && known.number == quote.number;
+                if self.quotes.iter().any(same) {
+                    return Err(JournalError::Exists(format!(
+                        "quote {}/{}",
+                        quote.payment, quote.number
+                    )));
+                }
+                self.quotes.push(quote);
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, payment: Payment) {
+        self.payments.insert(
+            payment.id.clone(),
+            Payment {
+                personal: None,
+                ..payment
+            },
+        );
+    }
+
+    fn known(&self, id: &PaymentId) -> Result<(), JournalError> {
+        if self.payments.contains_key(id) {
+            Ok(())
+        } else {
+            Err(JournalError::Corrupt(format!(
+                "payment {id} was written to and is not there"
+            )))
+        }
+    }
+
+    fn unread(&self, id: &PaymentId) -> impl Iterator<Item = &InboxItem> {
+        self.inbox
+            .iter()
+            .filter(move |received| !received.read && received.item.payment == *id)
+            .map(|received| &received.item)
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    async fn write(&self, batch: Batch) -> Result<(), JournalError> {
+        let mut state = self.state();
+        for lease in &batch.leases {
+            if state
+                .held
+                .get(&lease.key)
+                .is_none_or(|held| held.epoch != lease.epoch)
+            {
+                return Err(JournalError::LeaseLost(lease.key.clone()));
+            }
+        }
+        let mut tables = state.tables.clone();
+        for write in batch.writes {
+            tables.apply(write)?;
+        }
+        state.tables = tables;
+        Ok(())
+    }
+
+    async fn acquire(
+        &self,
+        key: &LeaseKey,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Lease>, JournalError> {
+        let mut state = self.state();
+        if state.held.get(key).is_some_and(|held| held.until > now) {
+            return Ok(None);
+        }
+        state.epoch += 1;
+        let lease = Lease {
+            key: key.clone(),
+            epoch: state.epoch,
+            until,
+        };
+        state.held.insert(key.clone(), lease.clone());
+        Ok(Some(lease))
+    }
+
+    async fn release(&self, lease: Lease) -> Result<(), JournalError> {
+        let mut state = self.state();
+        if state
+            .held
+            .get(&lease.key)
+            .is_some_and(|held| held.epoch == lease.epoch)
+        {
+            state.held.remove(&lease.key);
+        }
+        Ok(())
+    }
+
+    async fn payment(&self, id: &PaymentId) -> Result<Option<Payment>, JournalError> {
+        Ok(self.state().tables.payments.get(id).cloned())
+    }
+
+    async fn find(
+        &self,
+        shop: &ShopId,
+        reference: &Reference,
+    ) -> Result<Option<Payment>, JournalError> {
+        Ok(self
+            .state()
+            .tables
+            .payments
+            .values()
+            .filter(|payment| payment.order.shop == *shop && payment.id.reference == *reference)
+            .max_by_key(|payment| (payment.created, payment.id.clone()))
+            .cloned())
+    }
+
+    async fn payments_of(&self, order: &OrderRef) -> Result<Vec<Payment>, JournalError> {
+        let state = self.state();
+        let mut payments: Vec<Payment> = state
+            .tables
+            .payments
+            .values()
+            .filter(|p| p.order == *order)
+            .cloned()
+            .collect();
+        payments.sort_by_key(|payment| (payment.attempt, payment.created, payment.id.clone()));
+        Ok(payments)
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<Payment>, JournalError> {
+        let state = self.state();
+        let mut payments: Vec<&Payment> = state
+            .tables
+            .payments
+            .values()
+            .filter(|payment| {
+                filter
+                    .shop
+                    .as_ref()
+                    .is_none_or(|shop| *shop == payment.order.shop)
+                    && filter
+                        .order
+                        .as_ref()
+                        .is_none_or(|order| *order == payment.order.order)
+                    && filter
+                        .state
+                        .as_ref()
+                        .is_none_or(|state| *state == payment.state)
+                    && filter.before.is_none_or(|before| payment.created < before)
+            })
+            .collect();
+        payments.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
+        let most = if filter.most == 0 { 50 } else { filter.most };
+        Ok(payments.into_iter().take(most).cloned().collect())
+    }
+
+    async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<PaymentId>, JournalError> {
+        let state = self.state();
+        let tables = &state.tables;
+        let mut due: Vec<(bool, Timestamp, &PaymentId)> = tables
+            .payments
+            .values()
+            .filter_map(|payment| {
+                let received = tables.unread(&payment.id).map(|item| item.at).min();
+                match (received, payment.next_look) {
+                    (Some(at), _) => Some((false, at, &payment.id)),
+                    (None, Some(look)) if look <= now => Some((true, look, &payment.id)),
+                    _ => None,
+                }
+            })
+            .collect();
+        due.sort();
+        Ok(due
+            .into_iter()
+            .take(most)
+            .map(|(_, _, id)| id.clone())
+            .collect())
+    }
+
+    async fn events(&self, id: &PaymentId) -> Result<Vec<PaymentEvent>, JournalError> {
+        let state = self.state();
+        let range = (id.clone(), 0)..=(id.clone(), u64::MAX);
+        Ok(state
+            .tables
+            .events
+            .range(range)
+            .map(|(_, event)| event.clone())
+            .collect())
+    }
+
+    async fn commands(&self, id: &PaymentId) -> Result<Vec<Command>, JournalError> {
+        let state = self.state();
+        let mut commands: Vec<Command> = state
+            .tables
+            .commands
+            .iter()
+            .filter(|c| c.payment == *id)
+            .cloned()
+            .collect();
+        commands.sort_by_key(|command| command.created);
+        Ok(commands)
+    }
+
+    async fn commands_due(
+        &self,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Command>, JournalError> {
+        let state = self.state();
+        let mut commands: Vec<(Timestamp, &Command)> = state
+            .tables
+            .commands
+            .iter()
+            .filter_map(|command| match command.state {
+                CommandState::Open { next } if next <= now => Some((next, command)),
+                _ => None,
+            })
+            .collect();
+        commands.sort_by_key(|(next, _)| *next);
+        Ok(commands
+            .into_iter()
+            .take(most)
+            .map(|(_, command)| command.clone())
+            .collect())
+    }
+
+    async fn command_by_key(
+        &self,
+        shop: &ShopId,
+        key: &CallerKey,
+    ) -> Result<Option<Command>, JournalError> {
+        Ok(self
+            .state()
+            .tables
+            .commands
+            .iter()
+            .filter(|command| command.shop == *shop && command.caller.as_ref() == Some(key))
+            // The last of equals: the one first written last.
+            .max_by_key(|command| command.created)
+            .cloned())
+    }
+
+    async fn unread(&self, id: &PaymentId) -> Result<Vec<InboxItem>, JournalError> {
+        let state = self.state();
+        let mut items: Vec<InboxItem> = state.tables.unread(id).cloned().collect();
+        items.sort_by_key(|item| item.at);
+        Ok(items)
+    }
+
+    async fn deliveries_due(
+        &self,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<OrderRef>, JournalError> {
+        let state = self.state();
+        let mut heads: BTreeMap<&OrderRef, &Delivery> = BTreeMap::new();
+        for delivery in state
+            .tables
+            .deliveries
+            .values()
+            .filter(|delivery| !delivery.parked)
+        {
+            let head = heads.entry(&delivery.order).or_insert(delivery);
+            if (delivery.after, &delivery.id) < (head.after, &head.id) {
+                *head = delivery;
+            }
+        }
+        let mut due: Vec<(Timestamp, &OrderRef)> = heads
+            .into_iter()
+            .filter(|(_, head)| head.next <= now)
+            .map(|(order, head)| (head.next, order))
+            .collect();
+        due.sort();
+        Ok(due
+            .into_iter()
+            .take(most)
+            .map(|(_, order)| order.clone())
+            .collect())
+    }
+
+    async fn deliveries(&self, order: &OrderRef) -> Result<Vec<Delivery>, JournalError> {
+        let state = self.state();
+        let mut deliveries: Vec<Delivery> = state
+            .tables
+            .deliveries
+            .values()
+            .filter(|d| d.order == *order)
+            .cloned()
+            .collect();
+        // They come by id; the sort is stable.
+        deliveries.sort_by_key(|delivery| delivery.after);
+        Ok(deliveries)
+    }
+
+    async fn personal(&self, id: &PaymentId) -> Result<Option<Personal>, JournalError> {
+        Ok(self.state().tables.personal.get(id).cloned())
+    }
+
+    async fn payments_of_user(
+        &self,
+        shop: &ShopId,
+        user_id: &str,
+    ) -> Result<Vec<PaymentId>, JournalError> {
+        let state = self.state();
+        let of_shop = |id: &PaymentId| {
+            state
+                .tables
+                .payments
+                .get(id)
+                .is_some_and(|payment| payment.order.shop == *shop)
+        };
+        Ok(state
+            .tables
+            .personal
+            .iter()
+            .filter(|(id, personal)| personal.user_id.as_deref() == Some(user_id) && of_shop(id))
+            .map(|(id, _)| id.clone())
+            .collect())
+    }
+
+    async fn quotes(&self, id: &PaymentId) -> Result<Vec<Quote>, JournalError> {
+        let state = self.state();
+        let mut quotes: Vec<Quote> = state
+            .tables
+            .quotes
+            .iter()
+            .filter(|quote| quote.payment == *id)
+            .cloned()
+            .collect();
+        quotes.sort_by_key(|quote| quote.number);
+        Ok(quotes)
+    }
+
+    async fn last_quote(&self, key: &str) -> Result<Option<Quote>, JournalError> {
+        let state = self.state();
+        Ok(state
+            .tables
+            .quotes
+            .iter()
+            .filter(|q| q.key == key)
+            .max_by_key(|q| q.at)
+            .cloned())
+    }
+}

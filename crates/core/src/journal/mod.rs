@@ -203,6 +203,11 @@ impl LeaseKey {
         Self(format!("order {at}"))
     }
 
+    /// For numbering a payment's quotes.
+    pub fn quote(id: &PaymentId) -> Self {
+        Self(format!("quote {id}"))
+    }
+
     /// For telling the shop about an order.
     pub fn delivery(at: &OrderRef) -> Self {
         Self(format!("delivery {at}"))

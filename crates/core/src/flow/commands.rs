@@ -1,0 +1,501 @@
+//! Capture, refund, cancel: journaled, then sent; and after a crash or a lost answer looked up in
+//! the history, then sent again with the same key and the same bytes.
+
+use std::time::Duration;
+
+use super::{Flow, busy, pace, unknown_payment};
+use crate::api::{ApiError, Cancellation, Modification};
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Who};
+use crate::ids::{CallerKey, CommandId, IdempotencyKey, OrderRef};
+use crate::journal::{
+    Batch, CancelReason, Command, CommandState, CommandVerb, Lease, LeaseKey, Write,
+};
+use crate::money::Money;
+use crate::payment::{Payment, PaymentId, PaymentState};
+use crate::provider::{Outcome, Part, Target};
+
+/// What a caller wants done, before the amount is settled.
+#[derive(Debug, Clone, Copy)]
+enum Wish<'a> {
+    Capture(&'a Part),
+    Refund(&'a Part),
+    Cancel(CancelReason),
+}
+
+impl Wish<'_> {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Capture(_) => "capture",
+            Self::Refund(_) => "refund",
+            Self::Cancel(_) => "cancel",
+        }
+    }
+
+    /// Is the command this wish? An amount left open fits any.
+    fn fits(self, verb: &CommandVerb) -> bool {
+        match (self, verb) {
+            (Self::Capture(part), CommandVerb::Capture { amount })
+            | (Self::Refund(part), CommandVerb::Refund { amount }) => {
+                part.amount.is_none_or(|wanted| wanted == *amount)
+            }
+            (Self::Cancel(_), CommandVerb::Cancel { .. }) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Flow {
+    /// See [`crate::PaymentProvider::details`].
+    pub async fn details(&self, cx: &Context, target: &Target) -> Outcome {
+        let result = async {
+            let payment = self.target(target).await?;
+            self.reconcile(cx, &payment.id).await
+        };
+        match result.await {
+            Ok(payment) => Outcome::Done(Box::new(payment)),
+            Err(error) => Outcome::Refused(error),
+        }
+    }
+
+    /// See [`crate::PaymentProvider::capture`].
+    pub async fn capture(&self, cx: &Context, target: &Target, part: &Part) -> Outcome {
+        self.command(cx, target, Wish::Capture(part)).await
+    }
+
+    /// See [`crate::PaymentProvider::refund`].
+    pub async fn refund(&self, cx: &Context, target: &Target, part: &Part) -> Outcome {
+        self.command(cx, target, Wish::Refund(part)).await
+    }
+
+    /// See [`crate::PaymentProvider::cancel`].
+    pub async fn cancel(&self, cx: &Context, target: &Target) -> Outcome {
+        self.command(cx, target, Wish::Cancel(CancelReason::Asked)).await
+    }
+
+    /// The payment a target means: the one named, or the one that has money, or the latest.
+    pub(super) async fn target(&self, target: &Target) -> Result<Payment, Error> {
+        if let Some(reference) = &target.reference {
+            let found = self.inner.journal.find(&target.at.shop, reference).await?;
+            return found
+                .filter(|payment| payment.order == target.at)
+                .ok_or_else(|| unknown_payment(reference));
+        }
+        let mut payments = self.inner.journal.payments_of(&target.at).await?;
+        let rich = payments.iter().rposition(|payment| payment.sums.authorised.is_positive());
+        match rich.or(payments.len().checked_sub(1)) {
+            Some(index) => Ok(payments.swap_remove(index)),
+            None => Err(no_payment(&target.at)),
+        }
+    }
+
+    async fn command(&self, cx: &Context, target: &Target, wish: Wish<'_>) -> Outcome {
+        let result = async {
+            let payment = self.target(target).await?;
+            let wait = Duration::from_secs(10);
+            let key = LeaseKey::payment(&payment.id);
+            let Some(lease) = self.lease(cx, key, wait).await? else {
+                return Err(busy(&payment.id.reference));
+            };
+            let caller = target.key.as_ref();
+            let outcome = self.command_leased(cx, &lease, &payment.id, wish, caller).await;
+            self.release(lease).await;
+            outcome
+        };
+        match result.await {
+            Ok(outcome) => outcome,
+            Err(error) => Outcome::Refused(error),
+        }
+    }
+
+    async fn command_leased(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        id: &PaymentId,
+        wish: Wish<'_>,
+        caller: Option<&CallerKey>,
+    ) -> Result<Outcome, Error> {
+        let journal = &self.inner.journal;
+        let mut payment =
+            journal.payment(id).await?.ok_or_else(|| unknown_payment(&id.reference))?;
+        if let Some(caller) = caller
+            && let Some(earlier) = journal.command_by_key(&payment.order.shop, caller).await?
+        {
+            if earlier.payment != *id || !wish.fits(&earlier.verb) {
+                return Err(Error::new(
+                    ErrorKind::KeyReused,
+                    Who::Shop,
+                    format!("The {} of payment {} was not done", wish.word(), id.reference),
+                    format!("its key was used for a {} of payment {}.", earlier.verb.word(), earlier.payment.reference),
+                    "Use a new key for each new ask, and the same key only to repeat one.",
+                ));
+            }
+            return match &earlier.state {
+                CommandState::Open { .. } => self.drive(cx, lease, payment, earlier, true).await,
+                CommandState::Done => Ok(Outcome::Done(Box::new(payment))),
+                CommandState::Refused { error } => Err((**error).clone()),
+            };
+        }
+        let open = |commands: Vec<Command>| commands.into_iter().find(|c| c.is_open() && !matches!(c.verb, CommandVerb::Initiate { .. }));
+        if let Some(command) = open(journal.commands(id).await?) {
+            if wish.fits(&command.verb) {
+                return self.drive(cx, lease, payment, command, true).await;
+            }
+            return Err(busy_with(&payment, &command));
+        }
+        // What the journal says may be old: it is read again before a wish is refused for it.
+        let verb = match self.allowed(&payment, wish) {
+            Ok(verb) => verb,
+            Err(_) => {
+                payment = self.reconcile_leased(cx, lease, id).await?;
+                match self.allowed(&payment, wish) {
+                    Ok(verb) => verb,
+                    // What is done already is no failure for who wants it done.
+                    Err(error) if payment.state.is_dead() && matches!(wish, Wish::Cancel(_)) => {
+                        let _ = error;
+                        return Ok(Outcome::Done(Box::new(payment)));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        let command = self.begin(cx, lease, &payment, verb, caller.cloned()).await?;
+        self.drive(cx, lease, payment, command, false).await
+    }
+
+    /// Cancels for a reason of our own, under a lease that is held.
+    pub(super) async fn cancel_leased(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        payment: Payment,
+        why: CancelReason,
+    ) -> Result<Payment, Error> {
+        match self.command_leased(cx, lease, &payment.id, Wish::Cancel(why), None).await? {
+            Outcome::Done(payment) | Outcome::Pending(payment) | Outcome::Started(payment) => {
+                Ok(*payment)
+            }
+            Outcome::Refused(error) => Err(error),
+        }
+    }
+
+    /// Cancels for a reason of our own.
+    pub(super) async fn cancel_for(
+        &self,
+        cx: &Context,
+        id: &PaymentId,
+        why: CancelReason,
+    ) -> Result<Payment, Error> {
+        let wait = Duration::from_secs(10);
+        let Some(lease) = self.lease(cx, LeaseKey::payment(id), wait).await? else {
+            return Err(busy(&id.reference));
+        };
+        let result = async {
+            let found = self.inner.journal.payment(id).await?;
+            let payment = found.ok_or_else(|| unknown_payment(&id.reference))?;
+            self.cancel_leased(cx, &lease, payment, why).await
+        }
+        .await;
+        self.release(lease).await;
+        result
+    }
+
+    /// May it be done, and with which amount?
+    fn allowed(&self, payment: &Payment, wish: Wish<'_>) -> Result<CommandVerb, Error> {
+        let refused = |kind: ErrorKind, why: String, advice: String| {
+            let what = format!("The {} of payment {} was not done", wish.word(), payment.id.reference);
+            Error::new(kind, Who::Shop, what, why, advice)
+        };
+        let sums = &payment.sums;
+        let authorised = payment.state == PaymentState::Authorised;
+        let amount_of = |part: &Part, left: Money, done: &str, of: &str| {
+            let amount = part.amount.unwrap_or(left);
+            if part.amount.is_some_and(|amount| !amount.is_positive()) {
+                return Err(refused(
+                    ErrorKind::Invalid,
+                    format!("the amount is {amount}."),
+                    "Give an amount above nothing. Nothing never means all.".into(),
+                ));
+            }
+            if !authorised {
+                return Err(refused(
+                    ErrorKind::WrongState,
+                    format!("it is {}.", state_word(&payment.state)),
+                    format!("A payment can be {done} once it is {of}."),
+                ));
+            }
+            if amount.currency != left.currency || amount.minor > left.minor || left.is_zero() {
+                return Err(refused(
+                    ErrorKind::TooMuch { left },
+                    format!("{left} is left to be {done}, {amount} was asked for."),
+                    if left.is_zero() { "There is nothing left.".into() } else { format!("Ask for {left} at the most.") },
+                ));
+            }
+            Ok(amount)
+        };
+        match wish {
+            Wish::Capture(part) => Ok(CommandVerb::Capture {
+                amount: amount_of(part, sums.left_to_capture(), "captured", "authorised")?,
+            }),
+            Wish::Refund(part) => Ok(CommandVerb::Refund {
+                amount: amount_of(part, sums.left_to_refund(), "refunded", "captured")?,
+            }),
+            Wish::Cancel(why) => {
+                if payment.state.is_dead() {
+                    return Err(refused(
+                        ErrorKind::WrongState,
+                        format!("it is {} already.", state_word(&payment.state)),
+                        "There is nothing to cancel.".into(),
+                    ));
+                }
+                if authorised && sums.left_to_capture().is_zero() {
+                    return Err(refused(
+                        ErrorKind::WrongState,
+                        format!("all of it is captured or released ({} captured).", sums.captured),
+                        "Refund what was captured instead.".into(),
+                    ));
+                }
+                Ok(CommandVerb::Cancel { why })
+            }
+        }
+    }
+
+    /// Journals a command. Only then may anything be sent.
+    async fn begin(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        payment: &Payment,
+        verb: CommandVerb,
+        caller: Option<CallerKey>,
+    ) -> Result<Command, Error> {
+        let text = self.text_for(payment, &verb).await?;
+        let command = new_command(cx, payment, verb, caller, text)?;
+        let batch = Batch::under(lease).with(Write::Command(Box::new(command.clone())));
+        self.inner.journal.write(batch).await?;
+        tracing::info!(reference = %payment.id.reference, verb = command.verb.word(), command = %command.id, "journaled");
+        Ok(command)
+    }
+
+    /// What the customer reads of an operation: the order's text, with what is done where it is not
+    /// the delivery itself.
+    async fn text_for(&self, payment: &Payment, verb: &CommandVerb) -> Result<String, Error> {
+        let commands = self.inner.journal.commands(&payment.id).await?;
+        let text = commands
+            .iter()
+            .find_map(|command| match &command.verb {
+                CommandVerb::Initiate { order } => Some(order.text.clone()),
+                _ => None,
+            })
+            .unwrap_or_else(|| payment.id.reference.to_string());
+        let text = match verb {
+            CommandVerb::Refund { .. } => format!("Refund: {text}"),
+            CommandVerb::Cancel { .. } => format!("Cancelled: {text}"),
+            CommandVerb::Initiate { .. } | CommandVerb::Capture { .. } => text,
+        };
+        Ok(text.chars().take(100).collect())
+    }
+
+    /// Sends a command again that is due, if nobody is at its payment.
+    pub(super) async fn resume(&self, cx: &Context, command: &Command) -> Result<(), Error> {
+        let id = &command.payment;
+        let Some(lease) = self.lease(cx, LeaseKey::payment(id), Duration::ZERO).await? else {
+            return Ok(());
+        };
+        let result = async {
+            let journal = &self.inner.journal;
+            // As it is now, under the lease: somebody may have ended it.
+            let commands = journal.commands(id).await?;
+            let Some(command) = commands.into_iter().find(|c| c.id == command.id && c.is_open()) else {
+                return Ok(());
+            };
+            let found = journal.payment(id).await?;
+            let payment = found.ok_or_else(|| unknown_payment(&id.reference))?;
+            if matches!(command.verb, CommandVerb::Initiate { .. }) {
+                return self.resume_initiate(cx, &lease, payment, command).await;
+            }
+            self.drive(cx, &lease, payment, command, true).await.map(|_| ())
+        }
+        .await;
+        self.release(lease).await;
+        result
+    }
+
+    /// Brings a journaled command to its end, or as near as can be now. `resumed`: it may have been
+    /// sent before, so the history is read first. So it is for a cancellation, which has no key.
+    async fn drive(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        mut payment: Payment,
+        mut command: Command,
+        resumed: bool,
+    ) -> Result<Outcome, Error> {
+        let cx = &self.under(cx, lease);
+        let id = payment.id.clone();
+        let cancels = matches!(command.verb, CommandVerb::Cancel { .. });
+        if resumed || cancels {
+            match self.reconcile_leased(cx, lease, &id).await {
+                Ok(read) => payment = read,
+                Err(error) => return self.put_off(cx, lease, payment, command, &error, None).await,
+            }
+            match self.stands(&command).await? {
+                Some(CommandState::Open { .. }) => {}
+                Some(CommandState::Refused { error }) => return Err(*error),
+                _ => return Ok(Outcome::Done(Box::new(payment))),
+            }
+        }
+        command.tries += 1;
+        let sent = self.send(cx, &payment, &command).await;
+        match sent {
+            Ok(()) => {}
+            Err(ApiError::Refused(error)) => {
+                tracing::warn!(reference = %id.reference, verb = command.verb.word(), error = %error, "refused by Vipps");
+                command.state = CommandState::Refused { error: Box::new(error.clone()) };
+                let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+                self.inner.journal.write(batch).await?;
+                // Why it was refused may be that something was done elsewhere.
+                if let Err(error) = self.reconcile_leased(cx, lease, &id).await {
+                    tracing::info!(reference = %id.reference, error = %error, "not read after a refusal; it is read later");
+                }
+                return Err(error);
+            }
+            Err(ApiError::Again { error, after }) => {
+                return self.put_off(cx, lease, payment, command, &error, after).await;
+            }
+            Err(ApiError::Unknown(error)) => {
+                tracing::warn!(reference = %id.reference, verb = command.verb.word(), error = %error, "the outcome is unknown; the history is read");
+            }
+        }
+        // Done, or perhaps done: the history decides.
+        match self.reconcile_leased(cx, lease, &id).await {
+            Ok(read) => payment = read,
+            Err(error) => return self.put_off(cx, lease, payment, command, &error, None).await,
+        }
+        match self.stands(&command).await? {
+            Some(CommandState::Open { .. }) => {
+                let error = Error::new(
+                    ErrorKind::VippsUnavailable,
+                    Who::Nobody,
+                    format!("The {} of payment {} is under way", command.verb.word(), id.reference),
+                    "Vipps' history does not show it yet.",
+                    "Nothing needs to be done.",
+                );
+                self.put_off(cx, lease, payment, command, &error, None).await
+            }
+            Some(CommandState::Refused { error }) => Err(*error),
+            _ => Ok(Outcome::Done(Box::new(payment))),
+        }
+    }
+
+    /// How a command stands in the journal.
+    async fn stands(&self, command: &Command) -> Result<Option<CommandState>, Error> {
+        let commands = self.inner.journal.commands(&command.payment).await?;
+        Ok(commands.into_iter().find(|c| c.id == command.id).map(|c| c.state))
+    }
+
+    /// It is tried again later, with the same key.
+    async fn put_off(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        payment: Payment,
+        mut command: Command,
+        error: &Error,
+        after: Option<jiff::Timestamp>,
+    ) -> Result<Outcome, Error> {
+        command.tries = command.tries.max(1);
+        let paced = pace::again(cx.now(), command.tries);
+        let next = after.map_or(paced, |after| paced.max(after));
+        tracing::info!(reference = %payment.id.reference, verb = command.verb.word(), %next, error = %error, "put off");
+        command.state = CommandState::Open { next };
+        let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+        self.inner.journal.write(batch).await?;
+        Ok(Outcome::Pending(Box::new(payment)))
+    }
+
+    /// Sends a command's request, rebuilt from the journal.
+    async fn send(&self, cx: &Context, payment: &Payment, command: &Command) -> Result<(), ApiError> {
+        let api = self.api(payment.api).map_err(ApiError::Refused)?;
+        let caller = self.caller(payment).map_err(ApiError::Refused)?;
+        let reference = payment.id.reference.clone();
+        let modification = |amount: Money| Modification {
+            reference: reference.clone(),
+            amount,
+            text: command.text.clone(),
+            key: command.key.clone(),
+        };
+        match &command.verb {
+            CommandVerb::Capture { amount } => api.capture(cx, &caller, &modification(*amount)).await,
+            CommandVerb::Refund { amount } => api.refund(cx, &caller, &modification(*amount)).await,
+            CommandVerb::Cancel { .. } => {
+                let release = payment.sums.captured.is_positive();
+                let text = command.text.clone();
+                api.cancel(cx, &caller, &Cancellation { reference, release, text }).await
+            }
+            CommandVerb::Initiate { .. } => Err(ApiError::Refused(Error::bug(
+                format!("Payment {reference} was not started"),
+                "an initiate was sent as if it could be repeated.",
+            ))),
+        }
+    }
+}
+
+/// A command that is about to be journaled. It is due again should we not live to end it.
+pub(super) fn new_command(
+    cx: &Context,
+    payment: &Payment,
+    verb: CommandVerb,
+    caller: Option<CallerKey>,
+    text: String,
+) -> Result<Command, Error> {
+    let bad = |error: crate::IdError| Error::bug("Nothing was done", format!("an id was not made: {error}."));
+    Ok(Command {
+        id: CommandId::new(cx.ids.next()).map_err(bad)?,
+        payment: payment.id.clone(),
+        shop: payment.order.shop.clone(),
+        verb,
+        key: IdempotencyKey::new(cx.ids.next()).map_err(bad)?,
+        caller,
+        text,
+        // Whoever journals it holds the lease and sends it now; the sweep leaves it alone until the
+        // lease is given back or has run out.
+        state: CommandState::Open { next: cx.now() },
+        created: cx.now(),
+        tries: 0,
+    })
+}
+
+fn no_payment(at: &OrderRef) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        Who::Shop,
+        format!("Order {} has no payment", at.order),
+        "none was begun for it.",
+        "Look at the order's id, and at the shop it belongs to.",
+    )
+}
+
+fn busy_with(payment: &Payment, command: &Command) -> Error {
+    Error::new(
+        ErrorKind::InProgress,
+        Who::Nobody,
+        format!("Nothing was done with payment {}", payment.id.reference),
+        format!("a {} of it is under way, and Vipps has not answered yet.", command.verb.word()),
+        "Try again when it has ended.",
+    )
+}
+
+pub(super) fn state_word(state: &PaymentState) -> String {
+    match state {
+        PaymentState::Preparing => "being started".into(),
+        PaymentState::Initiated => "waiting for the customer".into(),
+        PaymentState::Authorised => "authorised".into(),
+        PaymentState::Rejected => "rejected by the customer".into(),
+        PaymentState::Cancelled => "cancelled".into(),
+        PaymentState::Expired => "expired".into(),
+        PaymentState::Failed => "failed".into(),
+        PaymentState::Unknown(word) => format!("\"{word}\", which is not known"),
+    }
+}

@@ -1,0 +1,431 @@
+//! Reconcile: read the payment at Vipps, journal what is new, tell the shop. The only way a
+//! payment's state ever changes.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Flow, add_note, busy, pace, unknown_payment};
+use crate::api::{ApiError, Operation, OperationKind, Truth, TruthState};
+use crate::context::{Context, span};
+use crate::error::Error;
+use crate::ids::{DeliveryId, EventId, IdempotencyKey};
+use crate::journal::{
+    Batch, CancelReason, Command, CommandState, CommandVerb, Delivery, Lease, LeaseKey, Told, Write,
+};
+use crate::payment::{Delivered, EventKind, Payment, PaymentEvent, PaymentId, PaymentState, Personal};
+
+impl Flow {
+    /// Reads a payment at Vipps, waiting for whoever is at it.
+    pub(super) async fn reconcile(&self, cx: &Context, id: &PaymentId) -> Result<Payment, Error> {
+        let wait = Duration::from_secs(5);
+        let Some(lease) = self.lease(cx, LeaseKey::payment(id), wait).await? else {
+            return Err(busy(&id.reference));
+        };
+        let result = self.reconcile_and_end(cx, &lease, id).await;
+        self.release(lease).await;
+        result
+    }
+
+    /// Reads a payment if nobody is at it, again as long as something came in meanwhile. Whoever is
+    /// at it does the same, so a hint is never overlooked.
+    pub(super) async fn reconcile_if_free(&self, cx: &Context, id: &PaymentId) -> Result<(), Error> {
+        loop {
+            let Some(lease) = self.lease(cx, LeaseKey::payment(id), Duration::ZERO).await? else {
+                return Ok(());
+            };
+            let result = self.reconcile_and_end(cx, &lease, id).await;
+            self.release(lease).await;
+            result?;
+            if self.inner.journal.unread(id).await?.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads, and where the customer's time is over and Vipps still waits, ends it there.
+    async fn reconcile_and_end(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        id: &PaymentId,
+    ) -> Result<Payment, Error> {
+        let payment = self.reconcile_leased(cx, lease, id).await?;
+        let window = self.api(payment.api)?.window();
+        let over = payment.state.is_open() && span(payment.created, cx.now()) > window;
+        if over {
+            return self.cancel_leased(cx, lease, payment, CancelReason::TimeOver).await;
+        }
+        Ok(payment)
+    }
+
+    /// The same under a lease that is held.
+    pub(super) async fn reconcile_leased(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        id: &PaymentId,
+    ) -> Result<Payment, Error> {
+        let cx = &self.under(cx, lease);
+        let journal = &self.inner.journal;
+        let mut payment =
+            journal.payment(id).await?.ok_or_else(|| unknown_payment(&id.reference))?;
+        // What lies in the inbox now is answered by a truth that is read after it.
+        let hints = journal.unread(id).await?;
+        let mut batch = Batch::under(lease);
+        for hint in &hints {
+            batch.push(Write::Read(hint.id.clone()));
+            if let Some(odd) = &hint.odd {
+                add_note(&mut payment, cx, odd.clone());
+            }
+        }
+        let api = self.api(payment.api)?.clone();
+        let read = match self.caller(&payment) {
+            Ok(caller) => {
+                let currency = payment.amount.currency;
+                api.read(cx, &caller, &id.reference, currency).await
+            }
+            Err(error) => Err(ApiError::Refused(error)),
+        };
+        let mut commands = journal.commands(id).await?;
+        let before = payment.clone();
+        let result = match read {
+            Ok(Some(truth)) => {
+                let news = absorb(&mut payment, &truth, &commands, api.window(), cx.now());
+                self.resolve_delivery(cx, &mut payment, &truth).await?;
+                if let Some(personal) = truth.personal.filter(|_| !payment.forgotten) {
+                    let known = journal.personal(id).await?.unwrap_or_default();
+                    let merged = merge(known.clone(), personal);
+                    if merged != known {
+                        batch.push(Write::Personal(id.clone(), merged));
+                    }
+                }
+                settle(&payment, &truth.operations, &mut commands, &mut batch);
+                announce(&mut payment, news, cx.now(), &mut batch);
+                payment.next_look = pace::next_look(&payment, cx.now(), api.window());
+                Ok(())
+            }
+            Ok(None) => {
+                // Vipps does not have it. Where we never had an answer to its initiate, it never
+                // came to be; anything else is for a person.
+                if payment.state == PaymentState::Preparing {
+                    payment.state = PaymentState::Failed;
+                    payment.next_look = None;
+                    let error = Error::new(
+                        crate::ErrorKind::VippsUnavailable,
+                        crate::Who::Customer,
+                        format!("Payment {} was not started", id.reference),
+                        "its start did not reach Vipps.",
+                        "Start a new one.",
+                    );
+                    for command in &mut commands {
+                        if command.is_open() {
+                            command.state = match command.verb {
+                                CommandVerb::Cancel { .. } => CommandState::Done,
+                                _ => CommandState::Refused { error: Box::new(error.clone()) },
+                            };
+                            batch.push(Write::Command(Box::new(command.clone())));
+                        }
+                    }
+                    let news = vec![News::now(EventKind::Failed { error: Box::new(error) })];
+                    announce(&mut payment, news, cx.now(), &mut batch);
+                } else {
+                    let why = "Vipps does not know this payment under the keys it was made with. Are they another sales unit's?";
+                    add_note(&mut payment, cx, why.into());
+                    payment.next_look = pace::next_look(&payment, cx.now(), api.window());
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let after = match &error {
+                    ApiError::Again { after, .. } => *after,
+                    _ => None,
+                };
+                if let ApiError::Refused(error) = &error {
+                    add_note(&mut payment, cx, error.to_string());
+                }
+                let paced = pace::next_look(&payment, cx.now(), api.window());
+                payment.next_look = paced.map(|paced| after.map_or(paced, |after| paced.max(after)));
+                tracing::warn!(reference = %id.reference, error = %error, "the payment could not be read at Vipps; it is read again");
+                Err(error.into_error())
+            }
+        };
+        if payment != before || !batch.writes.is_empty() {
+            batch.push(Write::Update(Box::new(payment.clone())));
+            journal.write(batch).await?;
+        }
+        if payment.events != before.events {
+            tracing::info!(reference = %id.reference, state = ?payment.state, sums = ?payment.sums, "the payment moved");
+            self.tell_soon(payment.order.clone(), Duration::ZERO);
+        }
+        result.map(|()| payment)
+    }
+
+    /// Finds the chosen delivery among what was quoted: it is exactly what was offered under that id.
+    async fn resolve_delivery(
+        &self,
+        cx: &Context,
+        payment: &mut Payment,
+        truth: &Truth,
+    ) -> Result<(), Error> {
+        let Some(chosen) = &truth.delivery else { return Ok(()) };
+        if payment.delivery.as_ref().is_some_and(|known| known.wire_id == chosen.wire_id && known.option.is_some()) {
+            return Ok(());
+        }
+        let quotes = self.inner.journal.quotes(&payment.id).await?;
+        let option = quotes
+            .iter()
+            .flat_map(|quote| &quote.options)
+            .find(|quoted| quoted.wire_id == chosen.wire_id)
+            .map(|quoted| quoted.option.clone());
+        match &option {
+            None => add_note(payment, cx, format!("The customer chose a delivery that was not offered by us: \"{}\". Look at it before it is sent.", chosen.title)),
+            Some(option) if option.price != chosen.cost => add_note(payment, cx, format!("Vipps added {} for the delivery \"{}\"; {} was quoted.", chosen.cost, chosen.title, option.price)),
+            Some(_) => {}
+        }
+        payment.delivery = Some(Delivered { option, ..chosen.clone() });
+        Ok(())
+    }
+}
+
+/// Something new.
+pub(super) struct News {
+    at: Option<Timestamp>,
+    what: EventKind,
+}
+
+impl News {
+    /// Something only we know.
+    pub(super) fn now(what: EventKind) -> Self {
+        Self { at: None, what }
+    }
+}
+
+/// Takes in what Vipps says: what is new since the last time, in its order. Only forward: sums
+/// never shrink, and nothing undoes an authorisation.
+fn absorb(
+    payment: &mut Payment,
+    truth: &Truth,
+    commands: &[Command],
+    window: Duration,
+    now: Timestamp,
+) -> Vec<News> {
+    let mut news = Vec::new();
+    let authorise = |payment: &mut Payment, at: Option<Timestamp>| {
+        payment.state = PaymentState::Authorised;
+        payment.authorised_at.get_or_insert(at.unwrap_or(now));
+    };
+    for operation in &truth.operations {
+        if payment.seen.contains(&operation.identity) {
+            continue;
+        }
+        payment.seen.push(operation.identity.clone());
+        let at = operation.at;
+        let amount = operation.amount;
+        if let OperationKind::Unknown(word) = &operation.kind {
+            news.push(News { at, what: EventKind::Unknown { operation: word.clone() } });
+            continue;
+        }
+        if !operation.success {
+            tracing::info!(reference = %payment.id.reference, operation = ?operation.kind, "tried at Vipps without success");
+            continue;
+        }
+        let key = operation.key.clone().and_then(|key| IdempotencyKey::new(key).ok());
+        match operation.kind {
+            OperationKind::Authorise => {
+                authorise(payment, at);
+                news.push(News { at, what: EventKind::Authorised { amount } });
+            }
+            OperationKind::Sale => {
+                authorise(payment, at);
+                news.push(News { at, what: EventKind::Authorised { amount } });
+                news.push(News { at, what: EventKind::Captured { amount, key: None } });
+            }
+            OperationKind::Capture => news.push(News { at, what: EventKind::Captured { amount, key } }),
+            OperationKind::Refund => news.push(News { at, what: EventKind::Refunded { amount, key } }),
+            OperationKind::Release => {
+                let amount = if amount.is_positive() { amount } else { truth.sums.released };
+                news.push(News { at, what: EventKind::Released { amount } });
+            }
+            OperationKind::Cancel if payment.state.is_open() => {
+                let what = ending(payment, truth, operation.at, commands, window, now);
+                end(payment, &what);
+                news.push(News { at, what });
+            }
+            OperationKind::Cancel | OperationKind::Initiate | OperationKind::Unknown(_) => {}
+        }
+    }
+    // The history may lag behind the state, or say it in other words.
+    match &truth.state {
+        TruthState::Authorised if payment.state != PaymentState::Authorised => {
+            authorise(payment, None);
+            news.push(News::now(EventKind::Authorised { amount: truth.sums.authorised }));
+        }
+        TruthState::Ended if payment.state.is_open() => {
+            let what = ending(payment, truth, None, commands, window, now);
+            end(payment, &what);
+            news.push(News::now(what));
+        }
+        TruthState::Unknown(word) if payment.state.is_open() => {
+            payment.state = PaymentState::Unknown(word.clone());
+        }
+        TruthState::Open if matches!(payment.state, PaymentState::Unknown(_)) => {
+            payment.state = PaymentState::Initiated;
+        }
+        _ => {}
+    }
+    let mut sums = payment.sums;
+    for item in &news {
+        sums = added(sums, &item.what);
+    }
+    payment.sums = payment.sums.grown(&truth.sums).grown(&sums);
+    news
+}
+
+fn end(payment: &mut Payment, what: &EventKind) {
+    payment.state = match what {
+        EventKind::Expired => PaymentState::Expired,
+        EventKind::Cancelled => PaymentState::Cancelled,
+        _ => PaymentState::Rejected,
+    };
+}
+
+/// Why did it end before money was reserved? By us, if we asked for it; after the customer's time,
+/// because nobody acted; else the customer said no.
+fn ending(
+    payment: &Payment,
+    truth: &Truth,
+    at: Option<Timestamp>,
+    commands: &[Command],
+    window: Duration,
+    now: Timestamp,
+) -> EventKind {
+    let reason = commands.iter().rev().find_map(|command| match (&command.verb, &command.state) {
+        (CommandVerb::Cancel { why }, CommandState::Open { .. } | CommandState::Done) => Some(*why),
+        _ => None,
+    });
+    match reason {
+        Some(CancelReason::TimeOver) => EventKind::Expired,
+        Some(_) => EventKind::Cancelled,
+        None => {
+            let begun = truth
+                .operations
+                .iter()
+                .find(|operation| operation.kind == OperationKind::Initiate)
+                .and_then(|operation| operation.at)
+                .unwrap_or(payment.created);
+            // Vipps' clock against Vipps' clock, with a little room: it may end it a moment early.
+            let room = Duration::from_secs(15);
+            if span(begun, at.unwrap_or(now)) + room >= window {
+                EventKind::Expired
+            } else {
+                EventKind::Rejected
+            }
+        }
+    }
+}
+
+fn added(mut sums: crate::Sums, what: &EventKind) -> crate::Sums {
+    let plus = |a: crate::Money, b: crate::Money| a.plus(b).unwrap_or(a);
+    match what {
+        EventKind::Authorised { amount } => sums.authorised = *amount,
+        EventKind::Captured { amount, .. } => sums.captured = plus(sums.captured, *amount),
+        EventKind::Refunded { amount, .. } => sums.refunded = plus(sums.refunded, *amount),
+        EventKind::Released { amount } => sums.released = plus(sums.released, *amount),
+        _ => {}
+    }
+    sums
+}
+
+/// Numbers the news, puts them into the journal, and the shop is to be told each.
+pub(super) fn announce(payment: &mut Payment, news: Vec<News>, now: Timestamp, batch: &mut Batch) {
+    // The sums after each event: back from what the payment holds now.
+    let mut sums = news.iter().rev().fold(payment.sums, |sums, item| taken(sums, &item.what));
+    for item in news {
+        sums = added(sums, &item.what);
+        payment.events += 1;
+        let number = payment.events;
+        let name = format!("{}/{number}", payment.id);
+        // An account's name and a reference are short and plain: both ids always fit.
+        let (Ok(id), Ok(delivery)) = (EventId::new(name.clone()), DeliveryId::new(name)) else {
+            continue;
+        };
+        let event = PaymentEvent {
+            id,
+            payment: payment.id.clone(),
+            number,
+            at: item.at.unwrap_or(now),
+            what: item.what,
+            sums,
+        };
+        batch.push(Write::Event(Box::new(event)));
+        batch.push(Write::Deliver(Delivery {
+            id: delivery,
+            order: payment.order.clone(),
+            payment: payment.id.clone(),
+            what: Told::Event { number },
+            after: now,
+            next: now,
+            tries: 0,
+            error: None,
+            parked: false,
+        }));
+    }
+}
+
+fn taken(mut sums: crate::Sums, what: &EventKind) -> crate::Sums {
+    match what {
+        EventKind::Authorised { amount } => sums.authorised = sums.authorised.less(*amount),
+        EventKind::Captured { amount, .. } => sums.captured = sums.captured.less(*amount),
+        EventKind::Refunded { amount, .. } => sums.refunded = sums.refunded.less(*amount),
+        EventKind::Released { amount } => sums.released = sums.released.less(*amount),
+        _ => {}
+    }
+    sums
+}
+
+/// Ends the commands that the history shows to be done, by their keys; a cancellation, which has
+/// none, by what it was to bring about.
+fn settle(payment: &Payment, operations: &[Operation], commands: &mut [Command], batch: &mut Batch) {
+    for command in commands.iter_mut().filter(|command| command.is_open()) {
+        let done = match &command.verb {
+            // While it is being prepared, whoever sends it ends it.
+            CommandVerb::Initiate { .. } => payment.state != PaymentState::Preparing,
+            CommandVerb::Capture { .. } | CommandVerb::Refund { .. } => {
+                let kind = match command.verb {
+                    CommandVerb::Capture { .. } => OperationKind::Capture,
+                    _ => OperationKind::Refund,
+                };
+                operations.iter().any(|operation| {
+                    operation.success
+                        && operation.kind == kind
+                        && operation.key.as_deref() == Some(command.key.as_str())
+                })
+            }
+            CommandVerb::Cancel { why } => {
+                let authorised = payment.state == PaymentState::Authorised;
+                let nothing_left = authorised && payment.sums.left_to_capture().is_zero();
+                // A customer who approved in the last moment has paid: nobody meant to undo that.
+                let moot = authorised && matches!(why, CancelReason::TimeOver | CancelReason::Replaced);
+                payment.state.is_dead() || nothing_left || moot
+            }
+        };
+        if done {
+            command.state = CommandState::Done;
+            batch.push(Write::Command(Box::new(command.clone())));
+        }
+    }
+}
+
+/// What is said now, and where nothing is said, what was known.
+fn merge(known: Personal, said: Personal) -> Personal {
+    Personal {
+        user_id: said.user_id.or(known.user_id),
+        sub: said.sub.or(known.sub),
+        first_name: said.first_name.or(known.first_name),
+        last_name: said.last_name.or(known.last_name),
+        email: said.email.or(known.email),
+        phone: said.phone.or(known.phone),
+        address: said.address.or(known.address),
+    }
+}

@@ -1,0 +1,164 @@
+//! The page a customer comes back to, in any browser: no cookie, no session. It waits, shows the
+//! result in plain words, and sends them on to the shop.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use maud::{DOCTYPE, html};
+
+use super::Flow;
+use super::inbound::{allows, not_found, plain};
+use super::keys::same;
+use crate::context::span;
+use crate::error::{Language, Text};
+use crate::ids::ShopId;
+use crate::payment::{Payment, PaymentState};
+use crate::reference::Reference;
+
+/// How long the page itself waits for Vipps before it shows what is known.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a result is read before the shop's page is opened.
+const READING: u32 = 3;
+/// The waiting page comes again so often: Vipps' own pace for polling.
+const AGAIN: u32 = 2;
+
+const STYLE: &str = "body{font:18px/1.5 system-ui,sans-serif;margin:0;background:#f6f5f2;color:#1d1d1f;display:grid;place-items:center;min-height:100vh}main{background:#fff;border-radius:12px;padding:2rem;margin:1rem;max-width:28rem;box-shadow:0 1px 4px #0002}h1{font-size:1.4rem;margin:0 0 .5rem}a{display:inline-block;margin-top:1rem;padding:.6rem 1.2rem;border-radius:8px;background:#5b2d90;color:#fff;text-decoration:none}a:focus-visible{outline:3px solid #1d1d1f;outline-offset:2px}small{color:#5c5c61}";
+
+impl Flow {
+    /// `/return/{shop}/{reference}-{mac}`.
+    pub(super) async fn return_page(
+        &self,
+        shop: &ShopId,
+        token: &str,
+        request: &Request<Bytes>,
+    ) -> Response<Bytes> {
+        if !allows(request, &[Method::GET, Method::HEAD]) {
+            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "This is a page to look at.");
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        let Some(payment) = self.returned(shop, token).await else { return not_found() };
+        let payment = self.looked_at(payment).await;
+        let Ok(entry) = self.entry(shop) else { return not_found() };
+        let accepted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
+        let language = Language::accept(accepted, entry.shop.language);
+        page(&payment, &entry.shop.name, language)
+    }
+
+    /// The payment that a return address is for, if the address is one of ours.
+    async fn returned(&self, shop: &ShopId, token: &str) -> Option<Payment> {
+        let (reference, _) = token.rsplit_once('-')?;
+        let reference = Reference::new(reference).ok()?;
+        let found = self.inner.journal.find(shop, &reference).await;
+        let payment = found
+            .inspect_err(|error| tracing::error!(%reference, %error, "the return page could not read the journal"))
+            .ok()??;
+        let expected = self.inner.options.keys.return_token(&payment.key_id, &payment.id)?;
+        same(expected.as_bytes(), token.as_bytes()).then_some(payment)
+    }
+
+    /// The payment after a look at Vipps, where one is due: the customer is there and waits.
+    async fn looked_at(&self, payment: Payment) -> Payment {
+        if !payment.state.is_open() {
+            return payment;
+        }
+        let cx = self.inner.cx.clone();
+        // Vipps asks for no more than a look every 2 s; the wire counts, should pages come faster.
+        let due = span(payment.created, cx.now()) > Duration::from_secs(u64::from(AGAIN));
+        if due {
+            let id = payment.id.clone();
+            let flow = self.clone();
+            let (work, read) = {
+                use futures_util::FutureExt;
+                let cx = cx.clone();
+                async move { flow.reconcile_if_free(&cx, &id).await }.remote_handle()
+            };
+            // It ends by itself, also when the browser is gone or has waited long enough.
+            cx.runtime.spawn(Box::pin(work));
+            let patience = cx.runtime.sleep(PATIENCE);
+            match futures_util::future::select(read, patience).await {
+                futures_util::future::Either::Left((Err(error), _)) => {
+                    tracing::warn!(reference = %payment.id.reference, error = %error, "not read for the return page; it is read again");
+                }
+                futures_util::future::Either::Left((Ok(()), _)) => {}
+                futures_util::future::Either::Right((_, read)) => read.forget(),
+            }
+        }
+        self.inner.journal.payment(&payment.id).await.ok().flatten().unwrap_or(payment)
+    }
+}
+
+fn page(payment: &Payment, shop: &str, language: Language) -> Response<Bytes> {
+    let amount = if payment.sums.authorised.is_positive() { payment.sums.authorised } else { payment.amount };
+    let (title, text, waiting): (Text, Text, bool) = match payment.state {
+        PaymentState::Authorised => (
+            Text::new("Thank you", "Takk"),
+            Text::new("Your payment went through.", "Betalingen er gjennomført."),
+            false,
+        ),
+        PaymentState::Rejected | PaymentState::Cancelled => (
+            Text::new("The payment was cancelled", "Betalingen ble avbrutt"),
+            Text::new("Nothing has been charged. You can try again in the shop.", "Ingenting er trukket. Du kan prøve igjen i butikken."),
+            false,
+        ),
+        PaymentState::Expired => (
+            Text::new("The time ran out", "Tiden gikk ut"),
+            Text::new("The payment was not finished in time. Nothing has been charged. You can try again in the shop.", "Betalingen ble ikke fullført i tide. Ingenting er trukket. Du kan prøve igjen i butikken."),
+            false,
+        ),
+        PaymentState::Failed => (
+            Text::new("The payment did not start", "Betalingen startet ikke"),
+            Text::new("Nothing has been charged. You can try again in the shop.", "Ingenting er trukket. Du kan prøve igjen i butikken."),
+            false,
+        ),
+        PaymentState::Preparing | PaymentState::Initiated | PaymentState::Unknown(_) => (
+            Text::new("One moment", "Et øyeblikk"),
+            Text::new("We are waiting for your payment. Finish it in the app; this page follows by itself.", "Vi venter på betalingen. Fullfør den i appen; denne siden følger med av seg selv."),
+            true,
+        ),
+    };
+    let to_shop = Text::new("Go to the shop", "Gå til butikken");
+    let refresh = if waiting {
+        AGAIN.to_string()
+    } else {
+        format!("{READING};url={}", payment.return_to)
+    };
+    let markup = html! {
+        (DOCTYPE)
+        html lang=(language.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                meta http-equiv="refresh" content=(refresh);
+                title { (title.in_language(language)) " – " (shop) }
+                style { (maud::PreEscaped(STYLE)) }
+            }
+            body {
+                main role="status" aria-live="polite" {
+                    h1 { (title.in_language(language)) }
+                    p { (text.in_language(language)) }
+                    p { small { (shop) " · " (amount) " · " (payment.id.reference) } }
+                    a href=(payment.return_to) { (to_shop.in_language(language)) }
+                }
+            }
+        }
+    };
+    let mut response = Response::new(Bytes::from(markup.into_string()));
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // The style is ours and constant; nothing else is loaded or run, and nobody frames it.
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
