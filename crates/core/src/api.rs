@@ -47,13 +47,20 @@ impl System {
             plugin_version: plugin_version.into(),
         };
         for (header, value) in system.headers() {
-            let good = (1..=30).contains(&value.len()) && value.bytes().all(|b| (0x21..0x7f).contains(&b) || b == b' ');
+            let good = (1..=30).contains(&value.len())
+                && value
+                    .bytes()
+                    .all(|b| (0x21..0x7f).contains(&b) || b == b' ');
             if !good {
                 return Err(Error::new(
                     crate::ErrorKind::Configuration,
                     crate::Who::Shop,
                     "The system's names cannot be sent",
-                    format!("{header} is \"{}\" ({} characters); Vipps takes 1 to 30 visible ASCII characters.", value.chars().take(60).collect::<String>(), value.chars().count()),
+                    format!(
+                        "{header} is \"{}\" ({} characters); Vipps takes 1 to 30 visible ASCII characters.",
+                        value.chars().take(60).collect::<String>(),
+                        value.chars().count()
+                    ),
                     "Shorten it where the adapter sets it.",
                 ));
             }
@@ -321,26 +328,46 @@ pub trait PaymentApi: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`ApiError`].
-    async fn initiate(&self, cx: &Context, caller: &Caller, what: &Initiation) -> Result<Url, ApiError>;
+    async fn initiate(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        what: &Initiation,
+    ) -> Result<Url, ApiError>;
 
     /// Takes reserved money.
     ///
     /// # Errors
     /// See [`ApiError`].
-    async fn capture(&self, cx: &Context, caller: &Caller, what: &Modification) -> Result<(), ApiError>;
+    async fn capture(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        what: &Modification,
+    ) -> Result<(), ApiError>;
 
     /// Gives back taken money.
     ///
     /// # Errors
     /// See [`ApiError`].
-    async fn refund(&self, cx: &Context, caller: &Caller, what: &Modification) -> Result<(), ApiError>;
+    async fn refund(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        what: &Modification,
+    ) -> Result<(), ApiError>;
 
     /// Lets a payment go, or what is left of its reservation. It has no key in eCom: the truth is
     /// read before it is sent again.
     ///
     /// # Errors
     /// See [`ApiError`].
-    async fn cancel(&self, cx: &Context, caller: &Caller, what: &Cancellation) -> Result<(), ApiError>;
+    async fn cancel(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        what: &Cancellation,
+    ) -> Result<(), ApiError>;
 
     /// Reads the truth. `None`: these keys have no such payment.
     ///

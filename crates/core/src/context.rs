@@ -52,7 +52,10 @@ pub struct CountedIds(std::sync::atomic::AtomicU64);
 
 impl Ids for CountedIds {
     fn next(&self) -> String {
-        format!("{:032}", self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1)
+        format!(
+            "{:032}",
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1
+        )
     }
 }
 
@@ -101,7 +104,12 @@ impl Context {
         runtime: Arc<dyn Runtime>,
         ids: Arc<dyn Ids>,
     ) -> Self {
-        Self { transport, runtime, ids, deadline: None }
+        Self {
+            transport,
+            runtime,
+            ids,
+            deadline: None,
+        }
     }
 
     /// Now.
@@ -112,8 +120,13 @@ impl Context {
     /// The same, ending at `deadline` at the latest (an earlier deadline stays).
     #[must_use]
     pub fn until(&self, deadline: Timestamp) -> Self {
-        let deadline = self.deadline.map_or(deadline, |earlier| earlier.min(deadline));
-        Self { deadline: Some(deadline), ..self.clone() }
+        let deadline = self
+            .deadline
+            .map_or(deadline, |earlier| earlier.min(deadline));
+        Self {
+            deadline: Some(deadline),
+            ..self.clone()
+        }
     }
 
     /// What an outside call may take: `most`, or what is left before the deadline.
@@ -135,7 +148,9 @@ impl Context {
     ) -> Result<Response<Bytes>, TransportError> {
         let limit = self.limit(most);
         if limit.is_zero() {
-            return Err(TransportError::NotSent("the time to do it in was over".into()));
+            return Err(TransportError::NotSent(
+                "the time to do it in was over".into(),
+            ));
         }
         self.transport.send(request, limit).await
     }
@@ -180,7 +195,9 @@ impl TokioRuntime {
 
     /// A clock that shows `start` now and goes as tokio's does: paused where that is paused.
     pub fn starting_at(start: Timestamp) -> Self {
-        Self { start: Some((start, tokio::time::Instant::now())) }
+        Self {
+            start: Some((start, tokio::time::Instant::now())),
+        }
     }
 }
 

@@ -57,7 +57,11 @@ impl Language {
         let mut best: Option<(u32, Self)> = None;
         for part in header.unwrap_or_default().split(',').take(20) {
             let mut pieces = part.trim().split(';');
-            let tag = pieces.next().unwrap_or_default().trim().to_ascii_lowercase();
+            let tag = pieces
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase();
             let language = match tag.split('-').next() {
                 Some("en") => Self::En,
                 Some("nb" | "nn" | "no") => Self::Nb,
@@ -100,7 +104,10 @@ pub struct Text {
 impl Text {
     /// A sentence known when compiling.
     pub const fn new(en: &'static str, nb: &'static str) -> Self {
-        Self { en: Cow::Borrowed(en), nb: Cow::Borrowed(nb) }
+        Self {
+            en: Cow::Borrowed(en),
+            nb: Cow::Borrowed(nb),
+        }
     }
 
     /// The sentence in a language.
@@ -168,9 +175,14 @@ pub enum ErrorKind {
 }
 
 /// What failed, why, who must act and what to try. No secret and no personal data is ever in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{what}: {why} {advice}")]
-pub struct Error {
+/// One pointer wide; its parts are read through it: `error.kind`, `error.who`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Error(Box<Failure>);
+
+/// The parts of an [`Error`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
     /// For programs.
     #[serde(flatten)]
     pub kind: ErrorKind,
@@ -187,6 +199,21 @@ pub struct Error {
     pub customer: Option<Text>,
 }
 
+impl std::ops::Deref for Error {
+    type Target = Failure;
+    fn deref(&self) -> &Failure {
+        &self.0
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.what, self.why, self.advice)
+    }
+}
+
+impl std::error::Error for Error {}
+
 impl Error {
     /// An error of a kind.
     pub fn new(
@@ -196,13 +223,20 @@ impl Error {
         why: impl Into<String>,
         advice: impl Into<String>,
     ) -> Self {
-        Self { kind, what: what.into(), why: why.into(), who, advice: advice.into(), customer: None }
+        Self(Box::new(Failure {
+            kind,
+            what: what.into(),
+            why: why.into(),
+            who,
+            advice: advice.into(),
+            customer: None,
+        }))
     }
 
     /// The same, with a sentence for the customer.
     #[must_use]
     pub fn for_customer(mut self, text: Text) -> Self {
-        self.customer = Some(text);
+        self.0.customer = Some(text);
         self
     }
 
@@ -213,7 +247,10 @@ impl Error {
             "The payment could not be started. Nothing has been charged. Please try again, or choose another way to pay.",
             "Betalingen kunne ikke startes. Ingenting er trukket. Prøv igjen, eller velg en annen betalingsmåte.",
         );
-        self.customer.as_ref().unwrap_or(&GENERAL).in_language(language)
+        self.customer
+            .as_ref()
+            .unwrap_or(&GENERAL)
+            .in_language(language)
     }
 
     /// The HTTP status that fits, for those who answer by HTTP.
@@ -241,11 +278,21 @@ impl Error {
 
     /// kasse itself is wrong: an invariant did not hold.
     pub fn bug(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Bug, Who::Kasse, what, why, "Please report it, with the log's lines for the reference.")
+        Self::new(
+            ErrorKind::Bug,
+            Who::Kasse,
+            what,
+            why,
+            "Please report it, with the log's lines for the reference.",
+        )
     }
 
     /// What was asked is malformed.
-    pub fn invalid(what: impl Into<String>, why: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub fn invalid(
+        what: impl Into<String>,
+        why: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
         Self::new(ErrorKind::Invalid, Who::Shop, what, why, advice)
     }
 }
@@ -264,7 +311,11 @@ mod tests {
             (Some("xx"), Language::En),
             (None, Language::En),
         ] {
-            assert_eq!(Language::accept(header, Language::En), language, "{header:?}");
+            assert_eq!(
+                Language::accept(header, Language::En),
+                language,
+                "{header:?}"
+            );
         }
     }
 }

@@ -82,7 +82,9 @@ macro_rules! text_id {
 fn slug(text: &str, most: usize) -> bool {
     !text.is_empty()
         && text.len() <= most
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-')
 }

@@ -22,12 +22,14 @@ pub mod registry;
 mod reqwest;
 mod shipping;
 
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::ReqwestTransport;
+#[cfg(feature = "tokio")]
+pub use context::TokioRuntime;
 pub use context::{
     Context, CountedIds, Ids, RandomIds, Runtime, Task, Transport, TransportError, after, span,
 };
-#[cfg(feature = "tokio")]
-pub use context::TokioRuntime;
-pub use error::{Error, ErrorKind, Language, Text, Who};
+pub use error::{Error, ErrorKind, Failure, Language, Text, Who};
 pub use flow::{Flow, ShopFlow};
 pub use ids::{
     AccountId, CallerKey, CommandId, DeliveryId, EventId, IdError, IdempotencyKey, InboxId, LineId,
@@ -45,8 +47,6 @@ pub use provider::{
     Refusal, ShippingQuoter, Target, Verb,
 };
 pub use reference::{Reference, ReferencePrefix};
-#[cfg(feature = "reqwest")]
-pub use self::reqwest::ReqwestTransport;
 pub use shipping::{
     Address, DeliveryKind, Destination, QuotedOption, ShippingOption, check_options,
 };

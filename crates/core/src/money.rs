@@ -131,7 +131,10 @@ impl Money {
         }
         let decimals = decimals.trim_end_matches('0');
         if decimals.len() > 2 {
-            return Err(MoneyError::TooFine(text.chars().take(40).collect(), currency));
+            return Err(MoneyError::TooFine(
+                text.chars().take(40).collect(),
+                currency,
+            ));
         }
         let joined = format!("{whole}{decimals:0<2}");
         let minor: i64 = joined
@@ -153,7 +156,10 @@ impl Money {
     /// Two currencies, or a sum that does not fit.
     pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
         self.same(other)?;
-        let minor = self.minor.checked_add(other.minor).ok_or(MoneyError::Overflow)?;
+        let minor = self
+            .minor
+            .checked_add(other.minor)
+            .ok_or(MoneyError::Overflow)?;
         Ok(Self::new(minor, self.currency))
     }
 
@@ -163,7 +169,10 @@ impl Money {
     /// Two currencies, or a difference that does not fit.
     pub fn minus(self, other: Self) -> Result<Self, MoneyError> {
         self.same(other)?;
-        let minor = self.minor.checked_sub(other.minor).ok_or(MoneyError::Overflow)?;
+        let minor = self
+            .minor
+            .checked_sub(other.minor)
+            .ok_or(MoneyError::Overflow)?;
         Ok(Self::new(minor, self.currency))
     }
 
@@ -172,7 +181,10 @@ impl Money {
     /// # Errors
     /// A product that does not fit.
     pub fn times(self, count: u32) -> Result<Self, MoneyError> {
-        let minor = self.minor.checked_mul(i64::from(count)).ok_or(MoneyError::Overflow)?;
+        let minor = self
+            .minor
+            .checked_mul(i64::from(count))
+            .ok_or(MoneyError::Overflow)?;
         Ok(Self::new(minor, self.currency))
     }
 
@@ -214,7 +226,10 @@ impl Money {
             .into_iter()
             .map(|(_, part, _)| {
                 // A part is never larger than the whole, which is an i64.
-                Self::new(sign * i64::try_from(part).unwrap_or(i64::MAX), self.currency)
+                Self::new(
+                    sign * i64::try_from(part).unwrap_or(i64::MAX),
+                    self.currency,
+                )
             })
             .collect()
     }
@@ -287,19 +302,41 @@ mod tests {
             ("-5.5", -550),
             ("0", 0),
         ] {
-            assert_eq!(Money::parse(text, Currency::Nok), Ok(Money::nok(minor)), "{text}");
+            assert_eq!(
+                Money::parse(text, Currency::Nok),
+                Ok(Money::nok(minor)),
+                "{text}"
+            );
         }
-        for text in
-            ["1 249,00", "79.905", "NaN", "", ".", "1.", ".5", "+1", "1e3", "1,5", "--1", "١", "9".repeat(30).as_str()]
-        {
+        for text in [
+            "1 249,00",
+            "79.905",
+            "NaN",
+            "",
+            ".",
+            "1.",
+            ".5",
+            "+1",
+            "1e3",
+            "1,5",
+            "--1",
+            "١",
+            "9".repeat(30).as_str(),
+        ] {
             assert!(Money::parse(text, Currency::Nok).is_err(), "{text}");
         }
     }
 
     #[test]
     fn vat_inside_an_amount() {
-        assert_eq!(VatRate::percent(25).inside(Money::nok(12_500)), Money::nok(2500));
-        assert_eq!(VatRate::percent(15).inside(Money::nok(7990)), Money::nok(1042));
+        assert_eq!(
+            VatRate::percent(25).inside(Money::nok(12_500)),
+            Money::nok(2500)
+        );
+        assert_eq!(
+            VatRate::percent(15).inside(Money::nok(7990)),
+            Money::nok(1042)
+        );
         assert_eq!(VatRate::percent(0).inside(Money::nok(7990)), Money::nok(0));
     }
 

@@ -54,7 +54,9 @@ pub struct Buyer {
 
 impl std::fmt::Debug for Buyer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Buyer").field("language", &self.language).finish_non_exhaustive()
+        f.debug_struct("Buyer")
+            .field("language", &self.language)
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,11 +97,18 @@ impl Order {
     /// [`crate::ErrorKind::Invalid`], naming what does not fit and by how much.
     pub fn check(&self) -> Result<(), Error> {
         let bad = |why: String, advice: &str| {
-            Err(Error::invalid(format!("Order {} cannot be paid", self.at.order), why, advice))
+            Err(Error::invalid(
+                format!("Order {} cannot be paid", self.at.order),
+                why,
+                advice,
+            ))
         };
         if self.amount.minor < 100 {
             return bad(
-                format!("its amount is {}, and Vipps takes no less than 1.00.", self.amount),
+                format!(
+                    "its amount is {}, and Vipps takes no less than 1.00.",
+                    self.amount
+                ),
                 "Offer Vipps only for orders of 1.00 and more.",
             );
         }
@@ -130,7 +139,9 @@ impl Order {
         let length = self.text.chars().count();
         if length == 0 || length > 100 || self.text.chars().any(char::is_control) {
             return bad(
-                format!("its text has {length} characters; Vipps takes 1 to 100, none a control character."),
+                format!(
+                    "its text has {length} characters; Vipps takes 1 to 100, none a control character."
+                ),
                 "Give a short text without line breaks.",
             );
         }
@@ -200,11 +211,27 @@ mod tests {
 
     #[test]
     fn an_order_that_does_not_add_up_is_refused_with_both_sums() {
-        let error = order(vec![line(1, 5000), line(2, 2990)], 7991).check().unwrap_err();
-        assert!(error.why.contains("79.90") && error.why.contains("79.91"), "{error}");
-        assert!(order(vec![line(1, 5000), line(2, 2990)], 7990).check().is_ok());
+        let error = order(vec![line(1, 5000), line(2, 2990)], 7991)
+            .check()
+            .unwrap_err();
+        assert!(
+            error.why.contains("79.90") && error.why.contains("79.91"),
+            "{error}"
+        );
+        assert!(
+            order(vec![line(1, 5000), line(2, 2990)], 7990)
+                .check()
+                .is_ok()
+        );
         assert!(order(vec![line(1, 99)], 99).check().is_err());
-        assert!(Order { text: "x".repeat(101), ..order(vec![line(1, 100)], 100) }.check().is_err());
+        assert!(
+            Order {
+                text: "x".repeat(101),
+                ..order(vec![line(1, 100)], 100)
+            }
+            .check()
+            .is_err()
+        );
     }
 
     #[test]

@@ -100,7 +100,10 @@ pub enum PaymentState {
 impl PaymentState {
     /// Over, without money having been reserved.
     pub fn is_dead(&self) -> bool {
-        matches!(self, Self::Rejected | Self::Cancelled | Self::Expired | Self::Failed)
+        matches!(
+            self,
+            Self::Rejected | Self::Cancelled | Self::Expired | Self::Failed
+        )
     }
 
     /// Waiting for the customer, or for Vipps' first answer.
@@ -126,7 +129,12 @@ impl Sums {
     /// Nothing yet.
     pub fn none(currency: Currency) -> Self {
         let zero = Money::zero(currency);
-        Self { authorised: zero, captured: zero, refunded: zero, released: zero }
+        Self {
+            authorised: zero,
+            captured: zero,
+            refunded: zero,
+            released: zero,
+        }
     }
 
     /// What can still be captured.
@@ -320,7 +328,7 @@ pub enum EventKind {
     /// It could not be started.
     Failed {
         /// Why.
-        error: Box<Error>,
+        error: Error,
     },
     /// Vipps' history holds an operation that we do not know.
     Unknown {

@@ -153,7 +153,15 @@ pub struct Ask {
 impl Ask {
     /// An ask for a verb and an order, with nothing else said.
     pub fn new(verb: Verb, at: OrderRef) -> Self {
-        Self { verb, at, payment: None, key: None, echo: None, answer_by: None, engine: serde_json::Value::Null }
+        Self {
+            verb,
+            at,
+            payment: None,
+            key: None,
+            echo: None,
+            answer_by: None,
+            engine: serde_json::Value::Null,
+        }
     }
 }
 
@@ -193,7 +201,10 @@ impl Part {
 
     /// So much.
     pub fn of(amount: Money) -> Self {
-        Self { amount: Some(amount), lines: Vec::new() }
+        Self {
+            amount: Some(amount),
+            lines: Vec::new(),
+        }
     }
 }
 
@@ -220,7 +231,11 @@ pub struct Target {
 impl Target {
     /// The order's payment.
     pub fn order(at: OrderRef) -> Self {
-        Self { at, reference: None, key: None }
+        Self {
+            at,
+            reference: None,
+            key: None,
+        }
     }
 }
 

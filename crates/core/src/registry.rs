@@ -25,7 +25,10 @@ pub struct Plugin {
 
 impl fmt::Debug for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plugin").field("name", &self.name).field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("Plugin")
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,7 +89,10 @@ inventory::collect!(&'static Plugin);
 
 /// All adapters that are linked into this program, by name.
 pub fn plugins() -> Vec<&'static Plugin> {
-    let mut all: Vec<&'static Plugin> = inventory::iter::<&'static Plugin>.into_iter().copied().collect();
+    let mut all: Vec<&'static Plugin> = inventory::iter::<&'static Plugin>
+        .into_iter()
+        .copied()
+        .collect();
     all.sort_by_key(|plugin| plugin.name);
     all
 }
@@ -96,14 +102,27 @@ pub fn plugins() -> Vec<&'static Plugin> {
 /// # Errors
 /// [`ErrorKind::Configuration`], listing those that are linked.
 pub fn plugin(name: &str) -> Result<&'static Plugin, Error> {
-    plugins().into_iter().find(|plugin| plugin.name == name).ok_or_else(|| {
-        let linked: Vec<&str> = plugins().iter().map(|plugin| plugin.name).collect();
-        Error::new(
-            ErrorKind::Configuration,
-            Who::Merchant,
-            format!("Engine \"{}\" is not known", name.chars().take(40).collect::<String>()),
-            format!("this program has: {}.", if linked.is_empty() { "none".to_owned() } else { linked.join(", ") }),
-            "Correct the name, or link the adapter's crate.",
-        )
-    })
+    plugins()
+        .into_iter()
+        .find(|plugin| plugin.name == name)
+        .ok_or_else(|| {
+            let linked: Vec<&str> = plugins().iter().map(|plugin| plugin.name).collect();
+            Error::new(
+                ErrorKind::Configuration,
+                Who::Merchant,
+                format!(
+                    "Engine \"{}\" is not known",
+                    name.chars().take(40).collect::<String>()
+                ),
+                format!(
+                    "this program has: {}.",
+                    if linked.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        linked.join(", ")
+                    }
+                ),
+                "Correct the name, or link the adapter's crate.",
+            )
+        })
 }

@@ -26,7 +26,13 @@ impl ReqwestTransport {
     /// [`ErrorKind::Configuration`]: TLS cannot be set up.
     pub fn new() -> Result<Self, Error> {
         let failed = |why: String| {
-            Error::new(ErrorKind::Configuration, Who::Kasse, "HTTP cannot be used", why, "Please report it.")
+            Error::new(
+                ErrorKind::Configuration,
+                Who::Kasse,
+                "HTTP cannot be used",
+                why,
+                "Please report it.",
+            )
         };
         let mut roots = rustls::RootCertStore::empty();
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
@@ -74,7 +80,9 @@ impl Transport for ReqwestTransport {
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(problem)? {
             if body.len() + chunk.len() > LARGEST {
-                return Err(TransportError::Unanswered("the answer is larger than 1 MiB".into()));
+                return Err(TransportError::Unanswered(
+                    "the answer is larger than 1 MiB".into(),
+                ));
             }
             body.extend_from_slice(&chunk);
         }

@@ -60,7 +60,9 @@ pub struct Address {
 
 impl std::fmt::Debug for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Address").field("country", &self.country).finish_non_exhaustive()
+        f.debug_struct("Address")
+            .field("country", &self.country)
+            .finish_non_exhaustive()
     }
 }
 
@@ -136,26 +138,36 @@ pub fn check_options(options: &[ShippingOption], currency: Currency) -> Result<(
         ))
     };
     if options.len() > 100 {
-        return bad(format!("there are {} of them; 100 is the most.", options.len()));
+        return bad(format!(
+            "there are {} of them; 100 is the most.",
+            options.len()
+        ));
     }
     let mut seen = HashSet::new();
     for option in options {
         let id: String = option.id.chars().take(80).collect();
         if option.id.is_empty() || option.id.chars().count() > 80 {
-            return bad(format!("the id \"{id}\" is empty or longer than 80 characters."));
+            return bad(format!(
+                "the id \"{id}\" is empty or longer than 80 characters."
+            ));
         }
         if !seen.insert(option.id.as_str()) {
             return bad(format!("two have the id \"{id}\"."));
         }
         let title = option.title.chars().count();
         if title == 0 || title > 256 || option.title.chars().any(char::is_control) {
-            return bad(format!("\"{id}\" has a title of {title} characters; 1 to 256 fit."));
+            return bad(format!(
+                "\"{id}\" has a title of {title} characters; 1 to 256 fit."
+            ));
         }
         if option.price.minor < 0 {
             return bad(format!("\"{id}\" costs {}.", option.price));
         }
         if option.price.currency != currency {
-            return bad(format!("\"{id}\" is priced in {}, the order in {currency}.", option.price.currency));
+            return bad(format!(
+                "\"{id}\" is priced in {}, the order in {currency}.",
+                option.price.currency
+            ));
         }
     }
     if options.iter().filter(|option| option.default).count() > 1 {
@@ -182,7 +194,10 @@ pub(crate) fn name_options(mut options: Vec<ShippingOption>, quote: u64) -> Vec<
                 .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
                 .take(60)
                 .collect();
-            QuotedOption { wire_id: format!("{readable}.{quote}.{}", index + 1), option }
+            QuotedOption {
+                wire_id: format!("{readable}.{quote}.{}", index + 1),
+                option,
+            }
         })
         .collect()
 }
@@ -208,9 +223,18 @@ mod tests {
 
     #[test]
     fn a_wrong_list_never_leaves() {
-        let euro = ShippingOption { price: Money::new(100, Currency::Eur), ..option("b", 0) };
-        let untitled = ShippingOption { title: String::new(), ..option("b", 0) };
-        let default = |id| ShippingOption { default: true, ..option(id, 0) };
+        let euro = ShippingOption {
+            price: Money::new(100, Currency::Eur),
+            ..option("b", 0)
+        };
+        let untitled = ShippingOption {
+            title: String::new(),
+            ..option("b", 0)
+        };
+        let default = |id| ShippingOption {
+            default: true,
+            ..option(id, 0)
+        };
         for list in [
             vec![option("a", 100), option("a", 200)],
             vec![option("a", -1)],
@@ -229,7 +253,11 @@ mod tests {
         let first = name_options(vec![option("post/a", 1), option("b", 2)], 1);
         let second = name_options(vec![option("post/a", 1), option("b", 2)], 2);
         assert_eq!(first[0].wire_id, "post-a.1.1");
-        assert!(first.iter().all(|a| second.iter().all(|b| a.wire_id != b.wire_id)));
+        assert!(
+            first
+                .iter()
+                .all(|a| second.iter().all(|b| a.wire_id != b.wire_id))
+        );
         assert_eq!(first.iter().filter(|o| o.option.default).count(), 1);
     }
 }

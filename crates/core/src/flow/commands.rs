@@ -70,7 +70,8 @@ impl Flow {
 
     /// See [`crate::PaymentProvider::cancel`].
     pub async fn cancel(&self, cx: &Context, target: &Target) -> Outcome {
-        self.command(cx, target, Wish::Cancel(CancelReason::Asked)).await
+        self.command(cx, target, Wish::Cancel(CancelReason::Asked))
+            .await
     }
 
     /// The payment a target means: the one named, or the one that has money, or the latest.
@@ -82,7 +83,9 @@ impl Flow {
                 .ok_or_else(|| unknown_payment(reference));
         }
         let mut payments = self.inner.journal.payments_of(&target.at).await?;
-        let rich = payments.iter().rposition(|payment| payment.sums.authorised.is_positive());
+        let rich = payments
+            .iter()
+            .rposition(|payment| payment.sums.authorised.is_positive());
         match rich.or(payments.len().checked_sub(1)) {
             Some(index) => Ok(payments.swap_remove(index)),
             None => Err(no_payment(&target.at)),
@@ -98,7 +101,9 @@ impl Flow {
                 return Err(busy(&payment.id.reference));
             };
             let caller = target.key.as_ref();
-            let outcome = self.command_leased(cx, &lease, &payment.id, wish, caller).await;
+            let outcome = self
+                .command_leased(cx, &lease, &payment.id, wish, caller)
+                .await;
             self.release(lease).await;
             outcome
         };
@@ -117,8 +122,10 @@ impl Flow {
         caller: Option<&CallerKey>,
     ) -> Result<Outcome, Error> {
         let journal = &self.inner.journal;
-        let mut payment =
-            journal.payment(id).await?.ok_or_else(|| unknown_payment(&id.reference))?;
+        let mut payment = journal
+            .payment(id)
+            .await?
+            .ok_or_else(|| unknown_payment(&id.reference))?;
         if let Some(caller) = caller
             && let Some(earlier) = journal.command_by_key(&payment.order.shop, caller).await?
         {
@@ -126,18 +133,30 @@ impl Flow {
                 return Err(Error::new(
                     ErrorKind::KeyReused,
                     Who::Shop,
-                    format!("The {} of payment {} was not done", wish.word(), id.reference),
-                    format!("its key was used for a {} of payment {}.", earlier.verb.word(), earlier.payment.reference),
+                    format!(
+                        "The {} of payment {} was not done",
+                        wish.word(),
+                        id.reference
+                    ),
+                    format!(
+                        "its key was used for a {} of payment {}.",
+                        earlier.verb.word(),
+                        earlier.payment.reference
+                    ),
                     "Use a new key for each new ask, and the same key only to repeat one.",
                 ));
             }
             return match &earlier.state {
                 CommandState::Open { .. } => self.drive(cx, lease, payment, earlier, true).await,
                 CommandState::Done => Ok(Outcome::Done(Box::new(payment))),
-                CommandState::Refused { error } => Err((**error).clone()),
+                CommandState::Refused { error } => Err(error.clone()),
             };
         }
-        let open = |commands: Vec<Command>| commands.into_iter().find(|c| c.is_open() && !matches!(c.verb, CommandVerb::Initiate { .. }));
+        let open = |commands: Vec<Command>| {
+            commands
+                .into_iter()
+                .find(|c| c.is_open() && !matches!(c.verb, CommandVerb::Initiate { .. }))
+        };
         if let Some(command) = open(journal.commands(id).await?) {
             if wish.fits(&command.verb) {
                 return self.drive(cx, lease, payment, command, true).await;
@@ -160,7 +179,9 @@ impl Flow {
                 }
             }
         };
-        let command = self.begin(cx, lease, &payment, verb, caller.cloned()).await?;
+        let command = self
+            .begin(cx, lease, &payment, verb, caller.cloned())
+            .await?;
         self.drive(cx, lease, payment, command, false).await
     }
 
@@ -172,7 +193,10 @@ impl Flow {
         payment: Payment,
         why: CancelReason,
     ) -> Result<Payment, Error> {
-        match self.command_leased(cx, lease, &payment.id, Wish::Cancel(why), None).await? {
+        match self
+            .command_leased(cx, lease, &payment.id, Wish::Cancel(why), None)
+            .await?
+        {
             Outcome::Done(payment) | Outcome::Pending(payment) | Outcome::Started(payment) => {
                 Ok(*payment)
             }
@@ -204,7 +228,11 @@ impl Flow {
     /// May it be done, and with which amount?
     fn allowed(&self, payment: &Payment, wish: Wish<'_>) -> Result<CommandVerb, Error> {
         let refused = |kind: ErrorKind, why: String, advice: String| {
-            let what = format!("The {} of payment {} was not done", wish.word(), payment.id.reference);
+            let what = format!(
+                "The {} of payment {} was not done",
+                wish.word(),
+                payment.id.reference
+            );
             Error::new(kind, Who::Shop, what, why, advice)
         };
         let sums = &payment.sums;
@@ -229,7 +257,11 @@ impl Flow {
                 return Err(refused(
                     ErrorKind::TooMuch { left },
                     format!("{left} is left to be {done}, {amount} was asked for."),
-                    if left.is_zero() { "There is nothing left.".into() } else { format!("Ask for {left} at the most.") },
+                    if left.is_zero() {
+                        "There is nothing left.".into()
+                    } else {
+                        format!("Ask for {left} at the most.")
+                    },
                 ));
             }
             Ok(amount)
@@ -252,7 +284,10 @@ impl Flow {
                 if authorised && sums.left_to_capture().is_zero() {
                     return Err(refused(
                         ErrorKind::WrongState,
-                        format!("all of it is captured or released ({} captured).", sums.captured),
+                        format!(
+                            "all of it is captured or released ({} captured).",
+                            sums.captured
+                        ),
                         "Refund what was captured instead.".into(),
                     ));
                 }
@@ -300,14 +335,20 @@ impl Flow {
     /// Sends a command again that is due, if nobody is at its payment.
     pub(super) async fn resume(&self, cx: &Context, command: &Command) -> Result<(), Error> {
         let id = &command.payment;
-        let Some(lease) = self.lease(cx, LeaseKey::payment(id), Duration::ZERO).await? else {
+        let Some(lease) = self
+            .lease(cx, LeaseKey::payment(id), Duration::ZERO)
+            .await?
+        else {
             return Ok(());
         };
         let result = async {
             let journal = &self.inner.journal;
             // As it is now, under the lease: somebody may have ended it.
             let commands = journal.commands(id).await?;
-            let Some(command) = commands.into_iter().find(|c| c.id == command.id && c.is_open()) else {
+            let Some(command) = commands
+                .into_iter()
+                .find(|c| c.id == command.id && c.is_open())
+            else {
                 return Ok(());
             };
             let found = journal.payment(id).await?;
@@ -315,7 +356,9 @@ impl Flow {
             if matches!(command.verb, CommandVerb::Initiate { .. }) {
                 return self.resume_initiate(cx, &lease, payment, command).await;
             }
-            self.drive(cx, &lease, payment, command, true).await.map(|_| ())
+            self.drive(cx, &lease, payment, command, true)
+                .await
+                .map(|_| ())
         }
         .await;
         self.release(lease).await;
@@ -338,11 +381,15 @@ impl Flow {
         if resumed || cancels {
             match self.reconcile_leased(cx, lease, &id).await {
                 Ok(read) => payment = read,
-                Err(error) => return self.put_off(cx, lease, payment, command, &error, None).await,
+                Err(error) => {
+                    return self
+                        .put_off(cx, lease, payment, command, &error, None)
+                        .await;
+                }
             }
             match self.stands(&command).await? {
                 Some(CommandState::Open { .. }) => {}
-                Some(CommandState::Refused { error }) => return Err(*error),
+                Some(CommandState::Refused { error }) => return Err(error),
                 _ => return Ok(Outcome::Done(Box::new(payment))),
             }
         }
@@ -352,7 +399,9 @@ impl Flow {
             Ok(()) => {}
             Err(ApiError::Refused(error)) => {
                 tracing::warn!(reference = %id.reference, verb = command.verb.word(), error = %error, "refused by Vipps");
-                command.state = CommandState::Refused { error: Box::new(error.clone()) };
+                command.state = CommandState::Refused {
+                    error: error.clone(),
+                };
                 let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
                 self.inner.journal.write(batch).await?;
                 // Why it was refused may be that something was done elsewhere.
@@ -362,7 +411,9 @@ impl Flow {
                 return Err(error);
             }
             Err(ApiError::Again { error, after }) => {
-                return self.put_off(cx, lease, payment, command, &error, after).await;
+                return self
+                    .put_off(cx, lease, payment, command, &error, after)
+                    .await;
             }
             Err(ApiError::Unknown(error)) => {
                 tracing::warn!(reference = %id.reference, verb = command.verb.word(), error = %error, "the outcome is unknown; the history is read");
@@ -371,20 +422,29 @@ impl Flow {
         // Done, or perhaps done: the history decides.
         match self.reconcile_leased(cx, lease, &id).await {
             Ok(read) => payment = read,
-            Err(error) => return self.put_off(cx, lease, payment, command, &error, None).await,
+            Err(error) => {
+                return self
+                    .put_off(cx, lease, payment, command, &error, None)
+                    .await;
+            }
         }
         match self.stands(&command).await? {
             Some(CommandState::Open { .. }) => {
                 let error = Error::new(
                     ErrorKind::VippsUnavailable,
                     Who::Nobody,
-                    format!("The {} of payment {} is under way", command.verb.word(), id.reference),
+                    format!(
+                        "The {} of payment {} is under way",
+                        command.verb.word(),
+                        id.reference
+                    ),
                     "Vipps' history does not show it yet.",
                     "Nothing needs to be done.",
                 );
-                self.put_off(cx, lease, payment, command, &error, None).await
+                self.put_off(cx, lease, payment, command, &error, None)
+                    .await
             }
-            Some(CommandState::Refused { error }) => Err(*error),
+            Some(CommandState::Refused { error }) => Err(error),
             _ => Ok(Outcome::Done(Box::new(payment))),
         }
     }
@@ -392,7 +452,10 @@ impl Flow {
     /// How a command stands in the journal.
     async fn stands(&self, command: &Command) -> Result<Option<CommandState>, Error> {
         let commands = self.inner.journal.commands(&command.payment).await?;
-        Ok(commands.into_iter().find(|c| c.id == command.id).map(|c| c.state))
+        Ok(commands
+            .into_iter()
+            .find(|c| c.id == command.id)
+            .map(|c| c.state))
     }
 
     /// It is tried again later, with the same key.
@@ -416,7 +479,12 @@ impl Flow {
     }
 
     /// Sends a command's request, rebuilt from the journal.
-    async fn send(&self, cx: &Context, payment: &Payment, command: &Command) -> Result<(), ApiError> {
+    async fn send(
+        &self,
+        cx: &Context,
+        payment: &Payment,
+        command: &Command,
+    ) -> Result<(), ApiError> {
         let api = self.api(payment.api).map_err(ApiError::Refused)?;
         let caller = self.caller(payment).map_err(ApiError::Refused)?;
         let reference = payment.id.reference.clone();
@@ -427,12 +495,23 @@ impl Flow {
             key: command.key.clone(),
         };
         match &command.verb {
-            CommandVerb::Capture { amount } => api.capture(cx, &caller, &modification(*amount)).await,
+            CommandVerb::Capture { amount } => {
+                api.capture(cx, &caller, &modification(*amount)).await
+            }
             CommandVerb::Refund { amount } => api.refund(cx, &caller, &modification(*amount)).await,
             CommandVerb::Cancel { .. } => {
                 let release = payment.sums.captured.is_positive();
                 let text = command.text.clone();
-                api.cancel(cx, &caller, &Cancellation { reference, release, text }).await
+                api.cancel(
+                    cx,
+                    &caller,
+                    &Cancellation {
+                        reference,
+                        release,
+                        text,
+                    },
+                )
+                .await
             }
             CommandVerb::Initiate { .. } => Err(ApiError::Refused(Error::bug(
                 format!("Payment {reference} was not started"),
@@ -450,7 +529,9 @@ pub(super) fn new_command(
     caller: Option<CallerKey>,
     text: String,
 ) -> Result<Command, Error> {
-    let bad = |error: crate::IdError| Error::bug("Nothing was done", format!("an id was not made: {error}."));
+    let bad = |error: crate::IdError| {
+        Error::bug("Nothing was done", format!("an id was not made: {error}."))
+    };
     Ok(Command {
         id: CommandId::new(cx.ids.next()).map_err(bad)?,
         payment: payment.id.clone(),
@@ -482,7 +563,10 @@ fn busy_with(payment: &Payment, command: &Command) -> Error {
         ErrorKind::InProgress,
         Who::Nobody,
         format!("Nothing was done with payment {}", payment.id.reference),
-        format!("a {} of it is under way, and Vipps has not answered yet.", command.verb.word()),
+        format!(
+            "a {} of it is under way, and Vipps has not answered yet.",
+            command.verb.word()
+        ),
         "Try again when it has ended.",
     )
 }

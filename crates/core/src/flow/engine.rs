@@ -44,7 +44,10 @@ impl Flow {
         } else {
             Outcome::Refused(Error::bug(
                 "Nothing was done",
-                format!("the adapter of shop \"{shop}\" read an order of shop \"{}\".", at.shop),
+                format!(
+                    "the adapter of shop \"{shop}\" read an order of shop \"{}\".",
+                    at.shop
+                ),
             ))
         };
         if let Outcome::Refused(error) = &outcome {
@@ -59,8 +62,11 @@ impl Flow {
     /// Does what was asked, until the engine stops waiting. What is under way then goes on.
     async fn act(&self, adapter: &Arc<dyn Adapter>, ask: &Ask) -> Outcome {
         let cx = self.inner.cx.clone();
-        let target =
-            Target { at: ask.at.clone(), reference: ask.payment.clone(), key: ask.key.clone() };
+        let target = Target {
+            at: ask.at.clone(),
+            reference: ask.payment.clone(),
+            key: ask.key.clone(),
+        };
         if let Some(event) = &ask.echo {
             tracing::debug!(order = %ask.at, event = %event, "our own writing, echoed");
             return match self.target(&target).await {
@@ -68,7 +74,9 @@ impl Flow {
                 Err(error) => Outcome::Refused(error),
             };
         }
-        let answer_by = ask.answer_by.unwrap_or_else(|| after(cx.now(), ANSWER_WITHIN));
+        let answer_by = ask
+            .answer_by
+            .unwrap_or_else(|| after(cx.now(), ANSWER_WITHIN));
         let (adapter, verb) = (adapter.clone(), ask.verb.clone());
         let (work, ended) = {
             let (cx, target) = (cx.clone(), target.clone());
@@ -111,7 +119,11 @@ impl Flow {
 
     /// Does the engine of this order wait for an answer of ours?
     pub(super) fn engine_waits(&self, order: &OrderRef) -> bool {
-        let waiting = self.inner.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = self
+            .inner
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         waiting.contains_key(order)
     }
 }
@@ -124,15 +136,27 @@ struct Waiting {
 
 impl Waiting {
     fn new(flow: &Flow, order: &OrderRef) -> Self {
-        let mut waiting = flow.inner.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = flow
+            .inner
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *waiting.entry(order.clone()).or_insert(0) += 1;
-        Self { flow: flow.clone(), order: order.clone() }
+        Self {
+            flow: flow.clone(),
+            order: order.clone(),
+        }
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let mut waiting = self.flow.inner.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self
+            .flow
+            .inner
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = waiting.get_mut(&self.order) {
             *count -= 1;
             if *count == 0 {

@@ -25,7 +25,11 @@ impl Flow {
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let path = request.uri().path().to_owned();
         let mut pieces = path.splitn(4, '/').skip(1);
-        let (area, shop, rest) = (pieces.next(), pieces.next(), pieces.next().unwrap_or_default());
+        let (area, shop, rest) = (
+            pieces.next(),
+            pieces.next(),
+            pieces.next().unwrap_or_default(),
+        );
         let Some(shop) = shop.and_then(|shop| ShopId::new(shop).ok()) else {
             return not_found();
         };
@@ -36,16 +40,19 @@ impl Flow {
             Some("vipps") => self.vipps(&shop, &format!("/{rest}"), &request).await,
             Some("return") => self.return_page(&shop, rest, &request).await,
             Some("engine") => match below(request, rest) {
-                Ok(request) => self.engine(&shop, request).await,
-                Err(response) => response,
+                Some(request) => self.engine(&shop, request).await,
+                None => plain(StatusCode::BAD_REQUEST, "The address cannot be read."),
             },
             _ => not_found(),
         }
     }
 
     async fn vipps(&self, shop: &ShopId, path: &str, request: &Request<Bytes>) -> Response<Bytes> {
-        let found =
-            self.inner.apis.iter().find_map(|api| Some((api, api.inbound(path, request)?)));
+        let found = self
+            .inner
+            .apis
+            .iter()
+            .find_map(|api| Some((api, api.inbound(path, request)?)));
         let result = match found {
             None => return not_found(),
             Some((_, Err(bad))) => Err(bad),
@@ -84,18 +91,31 @@ impl Flow {
         reference: &Reference,
         request: &Request<Bytes>,
     ) -> Result<Payment, BadCall> {
-        let found = self.inner.journal.find(shop, reference).await.map_err(unavailable)?;
+        let found = self
+            .inner
+            .journal
+            .find(shop, reference)
+            .await
+            .map_err(unavailable)?;
         let payment = found.ok_or_else(|| BadCall {
             status: StatusCode::NOT_FOUND,
             why: format!("there is no payment {reference}"),
         })?;
-        let expected = self.inner.options.keys.callback(&payment.key_id, &payment.id);
+        let expected = self
+            .inner
+            .options
+            .keys
+            .callback(&payment.key_id, &payment.id);
         let shown = api.shown_token(request).unwrap_or_default();
         let right = expected.is_some_and(|token| same(token.expose_secret().as_bytes(), shown));
         if right {
             Ok(payment)
         } else {
-            let how = if shown.is_empty() { "no token" } else { "a wrong token" };
+            let how = if shown.is_empty() {
+                "no token"
+            } else {
+                "a wrong token"
+            };
             Err(BadCall {
                 status: StatusCode::UNAUTHORIZED,
                 why: format!("the call for {reference} shows {how}"),
@@ -154,7 +174,10 @@ impl Flow {
             });
         }
         let journal = &self.inner.journal;
-        let ids = journal.payments_of_user(shop, &removal.user_id).await.map_err(unavailable)?;
+        let ids = journal
+            .payments_of_user(shop, &removal.user_id)
+            .await
+            .map_err(unavailable)?;
         let mut orders = Vec::new();
         for id in &ids {
             let wait = Duration::from_secs(8);
@@ -162,7 +185,10 @@ impl Flow {
             let Ok(Some(lease)) = lease else {
                 return Err(BadCall {
                     status: StatusCode::SERVICE_UNAVAILABLE,
-                    why: format!("payment {} is being read; the consent removal has to be sent again", id.reference),
+                    why: format!(
+                        "payment {} is being read; the consent removal has to be sent again",
+                        id.reference
+                    ),
                 });
             };
             let result = async {
@@ -206,7 +232,10 @@ impl Flow {
 fn odd(payment: &Payment, call: &Callback) -> Option<String> {
     let mut odd = Vec::new();
     if let Some(msn) = call.msn.as_ref().filter(|msn| **msn != payment.msn) {
-        odd.push(format!("it names sales unit {msn}, the payment is of {}", payment.msn));
+        odd.push(format!(
+            "it names sales unit {msn}, the payment is of {}",
+            payment.msn
+        ));
     }
     if call.body_reference.is_some() {
         odd.push("it names another payment in its body than in its address".to_owned());
@@ -215,30 +244,36 @@ fn odd(payment: &Payment, call: &Callback) -> Option<String> {
     if let Some(amount) = call.amount.filter(|amount| {
         *amount < payment.amount.minor || (!payment.express && *amount != payment.amount.minor)
     }) {
-        odd.push(format!("it says {amount}, the payment is of {}", payment.amount.minor));
+        odd.push(format!(
+            "it says {amount}, the payment is of {}",
+            payment.amount.minor
+        ));
     }
-    (!odd.is_empty()).then(|| format!("A callback did not fit: {}. Vipps was asked for the truth.", odd.join("; ")))
+    (!odd.is_empty()).then(|| {
+        format!(
+            "A callback did not fit: {}. Vipps was asked for the truth.",
+            odd.join("; ")
+        )
+    })
 }
 
 /// The request as the adapter sees it: the path below `/engine/{shop}`, with the query.
-fn below(request: Request<Bytes>, rest: &str) -> Result<Request<Bytes>, Response<Bytes>> {
+fn below(request: Request<Bytes>, rest: &str) -> Option<Request<Bytes>> {
     let (mut parts, body) = request.into_parts();
     let path = match parts.uri.query() {
         Some(query) => format!("/{rest}?{query}"),
         None => format!("/{rest}"),
     };
-    match path.parse::<Uri>() {
-        Ok(uri) => {
-            parts.uri = uri;
-            Ok(Request::from_parts(parts, body))
-        }
-        Err(_) => Err(plain(StatusCode::BAD_REQUEST, "The address cannot be read.")),
-    }
+    parts.uri = path.parse::<Uri>().ok()?;
+    Some(Request::from_parts(parts, body))
 }
 
 fn unavailable(error: JournalError) -> BadCall {
     tracing::error!(%error, "the journal failed while Vipps called");
-    BadCall { status: StatusCode::SERVICE_UNAVAILABLE, why: "the journal failed".into() }
+    BadCall {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        why: "the journal failed".into(),
+    }
 }
 
 /// A text answer.

@@ -36,7 +36,10 @@ impl Flow {
             if !api.takes(what.order.amount.currency) {
                 return Err(Error::invalid(
                     format!("Order {} cannot be paid", at.order),
-                    format!("its currency is {}, which this sales unit does not take.", what.order.amount.currency),
+                    format!(
+                        "its currency is {}, which this sales unit does not take.",
+                        what.order.amount.currency
+                    ),
                     "Offer Vipps only for orders in the sales unit's currency.",
                 ));
             }
@@ -64,7 +67,11 @@ impl Flow {
         let cx = &self.under(cx, lease);
         let order = &what.order;
         if let Some(key) = &what.key
-            && let Some(earlier) = self.inner.journal.command_by_key(&order.at.shop, key).await?
+            && let Some(earlier) = self
+                .inner
+                .journal
+                .command_by_key(&order.at.shop, key)
+                .await?
         {
             match self.same_key(&earlier, order).await? {
                 Some(outcome) => return Ok(outcome),
@@ -78,18 +85,27 @@ impl Flow {
             }
         }
         let options = self.static_options(cx, entry, order).await?;
-        let mut attempt = earlier.iter().map(|payment| payment.attempt).max().unwrap_or(0);
+        let mut attempt = earlier
+            .iter()
+            .map(|payment| payment.attempt)
+            .max()
+            .unwrap_or(0);
         let mut lost_before = false;
         for _ in 0..REFERENCES {
             attempt += 1;
-            let begun = match self.journal_start(cx, lease, entry, &what, attempt, &options).await {
+            let begun = match self
+                .journal_start(cx, lease, entry, &what, attempt, &options)
+                .await
+            {
                 Ok(begun) => begun,
                 // Another order's reference looks the same: the next attempt's does not.
                 Err(StartError::Taken) => continue,
                 Err(StartError::Failed(error)) => return Err(error),
             };
             let (payment_lease, payment, command) = begun;
-            let started = self.start(cx, &payment_lease, payment, command, order, &options).await;
+            let started = self
+                .start(cx, &payment_lease, payment, command, order, &options)
+                .await;
             self.release(payment_lease).await;
             match started? {
                 Start::Started(payment) => return Ok(Outcome::Started(payment)),
@@ -121,12 +137,16 @@ impl Flow {
                 ErrorKind::KeyReused,
                 Who::Shop,
                 format!("Order {} was not started", order.at.order),
-                format!("its key was used for a {} of payment {}.", command.verb.word(), command.payment.reference),
+                format!(
+                    "its key was used for a {} of payment {}.",
+                    command.verb.word(),
+                    command.payment.reference
+                ),
                 "Use a new key for each new ask, and the same key only to repeat one.",
             ));
         };
         if let CommandState::Refused { error } = &command.state {
-            return Err((**error).clone());
+            return Err(error.clone());
         }
         match payment.state {
             PaymentState::Initiated if payment.redirect.is_some() => {
@@ -154,7 +174,9 @@ impl Flow {
             return Err(super::busy(&command.payment.reference));
         };
         command.caller = None;
-        command.state = CommandState::Refused { error: Box::new(cut_short(&command)) };
+        command.state = CommandState::Refused {
+            error: cut_short(&command),
+        };
         let batch = Batch::under(&lease).with(Write::Command(Box::new(command)));
         let written = self.inner.journal.write(batch).await;
         self.release(lease).await;
@@ -194,7 +216,11 @@ impl Flow {
                 return Err(under_way(&order.at));
             }
         }
-        let kept = payment.sums.authorised.less(payment.sums.released).less(payment.sums.refunded);
+        let kept = payment
+            .sums
+            .authorised
+            .less(payment.sums.released)
+            .less(payment.sums.refunded);
         if payment.state == PaymentState::Authorised && kept.is_positive() {
             return Err(Error::new(
                 ErrorKind::AlreadyPaid,
@@ -223,7 +249,9 @@ impl Flow {
         }
         let to = Destination::Country("NO".into());
         let budget = self.inner.options.quote_budget;
-        let asked = cx.within(budget, entry.adapter.quote(&cx.clone(), &order.at, &to)).await;
+        let asked = cx
+            .within(budget, entry.adapter.quote(&cx.clone(), &order.at, &to))
+            .await;
         let options = asked.unwrap_or_else(|| Err(super::quote::late(budget)))?;
         crate::shipping::check_options(&options, order.amount.currency)?;
         if options.is_empty() {
@@ -249,12 +277,22 @@ impl Flow {
         options: &[QuotedOption],
     ) -> Result<(Lease, Payment, Command), StartError> {
         let order = &what.order;
-        let account = self.inner.accounts.get(&entry.shop.account).ok_or_else(|| {
-            StartError::Failed(Error::bug("Nothing was started", "the shop's account is gone."))
-        })?;
+        let account = self
+            .inner
+            .accounts
+            .get(&entry.shop.account)
+            .ok_or_else(|| {
+                StartError::Failed(Error::bug(
+                    "Nothing was started",
+                    "the shop's account is gone.",
+                ))
+            })?;
         let now = cx.now();
         let reference = entry.shop.prefix.reference(&order.at.order, attempt);
-        let id = PaymentId { account: account.id.clone(), reference };
+        let id = PaymentId {
+            account: account.id.clone(),
+            reference,
+        };
         let mut payment = Payment {
             id: id.clone(),
             order: order.at.clone(),
@@ -281,12 +319,22 @@ impl Flow {
         };
         let window = self.api(payment.api).map_err(StartError::Failed)?.window();
         payment.next_look = pace::next_look(&payment, now, window);
-        let nameless = Order { buyer: Buyer { phone: None, ..order.buyer.clone() }, ..order.clone() };
-        let verb = CommandVerb::Initiate { order: Box::new(nameless) };
+        let nameless = Order {
+            buyer: Buyer {
+                phone: None,
+                ..order.buyer.clone()
+            },
+            ..order.clone()
+        };
+        let verb = CommandVerb::Initiate {
+            order: Box::new(nameless),
+        };
         let command = new_command(cx, &payment, verb, what.key.clone(), order.text.clone())
             .map_err(StartError::Failed)?;
-        let Some(payment_lease) =
-            self.lease(cx, LeaseKey::payment(&id), Duration::ZERO).await.map_err(StartError::Failed)?
+        let Some(payment_lease) = self
+            .lease(cx, LeaseKey::payment(&id), Duration::ZERO)
+            .await
+            .map_err(StartError::Failed)?
         else {
             return Err(StartError::Taken);
         };
@@ -295,7 +343,10 @@ impl Flow {
         batch.push(Write::Insert(Box::new(payment.clone())));
         batch.push(Write::Command(Box::new(command.clone())));
         if let Some(phone) = &order.buyer.phone {
-            let personal = Personal { phone: Some(phone.clone()), ..Personal::default() };
+            let personal = Personal {
+                phone: Some(phone.clone()),
+                ..Personal::default()
+            };
             batch.push(Write::Personal(id.clone(), personal));
         }
         if !options.is_empty() {
@@ -347,7 +398,9 @@ impl Flow {
         let caller = self.caller(&payment)?;
         command.tries += 1;
         tracing::info!(reference = %id.reference, amount = %payment.amount, express = payment.express, "initiate");
-        let sent = api.initiate(&self.under(cx, lease), &caller, &initiation).await;
+        let sent = api
+            .initiate(&self.under(cx, lease), &caller, &initiation)
+            .await;
         let mut batch = Batch::under(lease);
         let mut news = Vec::new();
         let start = match sent {
@@ -360,9 +413,16 @@ impl Flow {
             }
             Err(ApiError::Unknown(error)) => {
                 tracing::warn!(reference = %id.reference, error = %error, "the answer to initiate was lost; it is cancelled and another begun");
-                command.state = CommandState::Refused { error: Box::new(error.clone()) };
-                let verb = CommandVerb::Cancel { why: CancelReason::StartLost };
-                let text = format!("Cancelled: {}", order.text).chars().take(100).collect();
+                command.state = CommandState::Refused {
+                    error: error.clone(),
+                };
+                let verb = CommandVerb::Cancel {
+                    why: CancelReason::StartLost,
+                };
+                let text = format!("Cancelled: {}", order.text)
+                    .chars()
+                    .take(100)
+                    .collect();
                 let cancel = new_command(cx, &payment, verb, None, text)?;
                 batch.push(Write::Command(Box::new(cancel)));
                 Some(Start::Lost(error))
@@ -370,14 +430,18 @@ impl Flow {
             Err(ApiError::Refused(error) | ApiError::Again { error, .. }) => {
                 tracing::warn!(reference = %id.reference, error = %error, "not started");
                 payment.state = PaymentState::Failed;
-                command.state = CommandState::Refused { error: Box::new(error.clone()) };
+                command.state = CommandState::Refused {
+                    error: error.clone(),
+                };
                 // The caller's key is for the attempt that gets through, not for a used reference.
                 let used = matches!(&error.kind, ErrorKind::Vipps { group, code, .. } if group == "Merchant" && code == "34");
                 if used {
                     command.caller = None;
                     Some(Start::ReferenceUsed)
                 } else {
-                    news.push(News::now(EventKind::Failed { error: Box::new(error.clone()) }));
+                    news.push(News::now(EventKind::Failed {
+                        error: error.clone(),
+                    }));
                     Some(Start::Refused(error))
                 }
             }
@@ -408,10 +472,14 @@ impl Flow {
             // What was read has ended it already, or it had only not been noted that it was done.
             return Ok(());
         }
-        command.state = CommandState::Refused { error: Box::new(cut_short(&command)) };
+        command.state = CommandState::Refused {
+            error: cut_short(&command),
+        };
         let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
         self.inner.journal.write(batch).await?;
-        self.cancel_leased(cx, lease, payment, CancelReason::StartLost).await.map(|_| ())
+        self.cancel_leased(cx, lease, payment, CancelReason::StartLost)
+            .await
+            .map(|_| ())
     }
 
     fn urls(&self, payment: &Payment) -> Result<Urls, Error> {
@@ -419,7 +487,9 @@ impl Flow {
         let shop = &payment.order.shop;
         let gone = || Error::bug("Nothing was started", "an installation key is gone.");
         let consent = keys.consent(&payment.key_id, shop).ok_or_else(gone)?;
-        let back = keys.return_token(&payment.key_id, &payment.id).ok_or_else(gone)?;
+        let back = keys
+            .return_token(&payment.key_id, &payment.id)
+            .ok_or_else(gone)?;
         Ok(Urls {
             callback: self.url(&["vipps", shop.as_str()])?,
             consent: self.url(&["vipps", shop.as_str(), "c", &consent])?,

@@ -21,7 +21,9 @@ pub struct InstallationKeys {
 
 impl fmt::Debug for InstallationKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|(name, _)| name)).finish()
+        f.debug_list()
+            .entries(self.keys.iter().map(|(name, _)| name))
+            .finish()
     }
 }
 
@@ -30,8 +32,14 @@ impl InstallationKeys {
         if self.keys.is_empty() {
             return Err("there is no installation key.".into());
         }
-        match self.keys.iter().find(|(_, key)| key.expose_secret().len() < 32) {
-            Some((name, _)) => Err(format!("installation key \"{name}\" is shorter than 32 bytes.")),
+        match self
+            .keys
+            .iter()
+            .find(|(_, key)| key.expose_secret().len() < 32)
+        {
+            Some((name, _)) => Err(format!(
+                "installation key \"{name}\" is shorter than 32 bytes."
+            )),
             None => Ok(()),
         }
     }
@@ -55,18 +63,28 @@ impl InstallationKeys {
 
     /// What Vipps shows on the calls for a payment ("authToken").
     pub(super) fn callback(&self, key_id: &str, id: &PaymentId) -> Option<SecretString> {
-        self.mac(key_id, "callback", &[id.account.as_str(), id.reference.as_str()]).map(Into::into)
+        self.mac(
+            key_id,
+            "callback",
+            &[id.account.as_str(), id.reference.as_str()],
+        )
+        .map(Into::into)
     }
 
     /// The last segment of a payment's return page: `{reference}-{half a MAC}`.
     pub(super) fn return_token(&self, key_id: &str, id: &PaymentId) -> Option<String> {
-        let mac = self.mac(key_id, "return", &[id.account.as_str(), id.reference.as_str()])?;
+        let mac = self.mac(
+            key_id,
+            "return",
+            &[id.account.as_str(), id.reference.as_str()],
+        )?;
         Some(format!("{}-{}", id.reference, mac.get(..32)?))
     }
 
     /// The unguessable segment of a shop's consent removal address.
     pub(super) fn consent(&self, key_id: &str, shop: &ShopId) -> Option<String> {
-        self.mac(key_id, "consent", &[shop.as_str()]).and_then(|mac| mac.get(..40).map(str::to_owned))
+        self.mac(key_id, "consent", &[shop.as_str()])
+            .and_then(|mac| mac.get(..40).map(str::to_owned))
     }
 
     /// Is it the consent segment of this shop, under any of the keys?
@@ -74,7 +92,9 @@ impl InstallationKeys {
         self.keys
             .iter()
             .filter_map(|(name, _)| self.consent(name, shop))
-            .fold(false, |known, expected| known | same(expected.as_bytes(), shown.as_bytes()))
+            .fold(false, |known, expected| {
+                known | same(expected.as_bytes(), shown.as_bytes())
+            })
     }
 
     /// What makes two quotes the same, without telling what: post codes are few enough to guess.

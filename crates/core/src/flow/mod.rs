@@ -131,7 +131,13 @@ impl Flow {
         accounts: Vec<Account>,
     ) -> Result<Self, Error> {
         let wrong = |why: String, advice: &str| {
-            Err(Error::new(ErrorKind::Configuration, Who::Merchant, "kasse cannot start", why, advice))
+            Err(Error::new(
+                ErrorKind::Configuration,
+                Who::Merchant,
+                "kasse cannot start",
+                why,
+                advice,
+            ))
         };
         if let Err(why) = options.keys.check() {
             return wrong(why, "Give installation keys of 32 random bytes and more.");
@@ -143,8 +149,10 @@ impl Flow {
                 "Give scheme and host alone: https://kasse.example",
             );
         }
-        let accounts =
-            accounts.into_iter().map(|account| (account.id.clone(), Arc::new(account))).collect();
+        let accounts = accounts
+            .into_iter()
+            .map(|account| (account.id.clone(), Arc::new(account)))
+            .collect();
         Ok(Self {
             inner: Arc::new(Inner {
                 options,
@@ -160,7 +168,10 @@ impl Flow {
 
     /// The handle for a shop's adapter. Make it, make the adapter with it, then [`Flow::add_shop`].
     pub fn shop_flow(&self, shop: &ShopId) -> ShopFlow {
-        ShopFlow { inner: Arc::downgrade(&self.inner), shop: shop.clone() }
+        ShopFlow {
+            inner: Arc::downgrade(&self.inner),
+            shop: shop.clone(),
+        }
     }
 
     /// Adds a shop with its adapter.
@@ -170,17 +181,33 @@ impl Flow {
     pub fn add_shop(&self, shop: Shop, adapter: Arc<dyn Adapter>) -> Result<(), Error> {
         let wrong = |why: String, advice: &str| {
             let what = format!("Shop \"{}\" cannot be added", shop.id);
-            Err(Error::new(ErrorKind::Configuration, Who::Merchant, what, why, advice))
+            Err(Error::new(
+                ErrorKind::Configuration,
+                Who::Merchant,
+                what,
+                why,
+                advice,
+            ))
         };
         if !self.inner.accounts.contains_key(&shop.account) {
-            return wrong(format!("there is no account \"{}\".", shop.account), "Configure its keys.");
+            return wrong(
+                format!("there is no account \"{}\".", shop.account),
+                "Configure its keys.",
+            );
         }
         if self.api(shop.api).is_err() {
             return wrong("its API is not in this program.".into(), "Choose another.");
         }
-        let mut shops = self.inner.shops.write().unwrap_or_else(PoisonError::into_inner);
+        let mut shops = self
+            .inner
+            .shops
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if shops.contains_key(&shop.id) {
-            return wrong("there is one of that name.".into(), "Give each shop a name of its own.");
+            return wrong(
+                "there is one of that name.".into(),
+                "Give each shop a name of its own.",
+            );
         }
         shops.insert(shop.id.clone(), Arc::new(Entry { shop, adapter }));
         Ok(())
@@ -204,7 +231,11 @@ impl Flow {
     /// # Errors
     /// It cannot.
     pub async fn ready(&self) -> Result<(), JournalError> {
-        self.inner.journal.due(self.inner.cx.now(), 1).await.map(|_| ())
+        self.inner
+            .journal
+            .due(self.inner.cx.now(), 1)
+            .await
+            .map(|_| ())
     }
 
     /// Lists payments, the newest first.
@@ -221,7 +252,10 @@ impl Flow {
     /// [`ErrorKind::NotFound`], or the journal cannot be read.
     pub async fn trace(&self, shop: &ShopId, reference: &Reference) -> Result<Trace, Error> {
         let journal = &self.inner.journal;
-        let payment = journal.find(shop, reference).await?.ok_or_else(|| unknown_payment(reference))?;
+        let payment = journal
+            .find(shop, reference)
+            .await?
+            .ok_or_else(|| unknown_payment(reference))?;
         let id = payment.id.clone();
         let mut deliveries = journal.deliveries(&payment.order).await?;
         deliveries.retain(|delivery| delivery.payment == id);
@@ -237,7 +271,11 @@ impl Flow {
     }
 
     fn entry(&self, shop: &ShopId) -> Result<Arc<Entry>, Error> {
-        let shops = self.inner.shops.read().unwrap_or_else(PoisonError::into_inner);
+        let shops = self
+            .inner
+            .shops
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         shops.get(shop).cloned().ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,
@@ -254,7 +292,12 @@ impl Flow {
             .apis
             .iter()
             .find(|api| api.kind() == kind)
-            .ok_or_else(|| Error::bug("The payment cannot be handled", format!("{kind:?} is not in this program.")))
+            .ok_or_else(|| {
+                Error::bug(
+                    "The payment cannot be handled",
+                    format!("{kind:?} is not in this program."),
+                )
+            })
     }
 
     /// The keys a payment was made with, and the system of its shop. Keys stay with the payment,
@@ -269,9 +312,16 @@ impl Flow {
                 "Keep the keys of a sales unit configured until its payments are over.",
             )
         };
-        let account = self.inner.accounts.get(&payment.id.account).ok_or_else(|| {
-            lost(format!("the keys it was made with (account \"{}\") are not configured.", payment.id.account))
-        })?;
+        let account = self
+            .inner
+            .accounts
+            .get(&payment.id.account)
+            .ok_or_else(|| {
+                lost(format!(
+                    "the keys it was made with (account \"{}\") are not configured.",
+                    payment.id.account
+                ))
+            })?;
         if account.msn != payment.msn {
             return Err(lost(format!(
                 "account \"{}\" is sales unit {} now; the payment was made with {}.",
@@ -279,15 +329,28 @@ impl Flow {
             )));
         }
         let system = self.entry(&payment.order.shop)?.adapter.system();
-        Ok(Caller { account: account.clone(), system })
+        Ok(Caller {
+            account: account.clone(),
+            system,
+        })
     }
 
     /// Takes a lease, waiting for whoever has it. `None`: not in that time.
-    async fn lease(&self, cx: &Context, key: LeaseKey, wait: Duration) -> Result<Option<Lease>, Error> {
+    async fn lease(
+        &self,
+        cx: &Context,
+        key: LeaseKey,
+        wait: Duration,
+    ) -> Result<Option<Lease>, Error> {
         let give_up = after(cx.now(), cx.limit(wait));
         loop {
             let now = cx.now();
-            if let Some(lease) = self.inner.journal.acquire(&key, now, after(now, LEASE)).await? {
+            if let Some(lease) = self
+                .inner
+                .journal
+                .acquire(&key, now, after(now, LEASE))
+                .await?
+            {
                 return Ok(Some(lease));
             }
             if now >= give_up {
@@ -313,7 +376,10 @@ impl Flow {
     /// Writes something down for people.
     async fn note(&self, cx: &Context, id: &PaymentId, text: String) -> Result<(), Error> {
         tracing::warn!(reference = %id.reference, note = %text, "noted");
-        let Some(lease) = self.lease(cx, LeaseKey::payment(id), Duration::from_secs(10)).await? else {
+        let Some(lease) = self
+            .lease(cx, LeaseKey::payment(id), Duration::from_secs(10))
+            .await?
+        else {
             return Err(busy(&id.reference));
         };
         let result = async {
@@ -433,12 +499,16 @@ impl ShopFlow {
         if at.shop != self.shop {
             return Err(Error::bug(
                 format!("Order {} was not touched", at.order),
-                format!("the adapter of shop \"{}\" named an order of shop \"{}\".", self.shop, at.shop),
+                format!(
+                    "the adapter of shop \"{}\" named an order of shop \"{}\".",
+                    self.shop, at.shop
+                ),
             ));
         }
-        let inner = self.inner.upgrade().ok_or_else(|| {
-            Error::bug("Nothing was done", "the flow of this adapter has ended.")
-        })?;
+        let inner = self
+            .inner
+            .upgrade()
+            .ok_or_else(|| Error::bug("Nothing was done", "the flow of this adapter has ended."))?;
         Ok(Flow { inner })
     }
 }

@@ -23,12 +23,18 @@ impl Flow {
         call: &ShippingCall,
     ) -> Response<Bytes> {
         let reference = &payment.id.reference;
-        match self.offer(cx, payment, &Destination::Address(call.address.clone())).await {
+        match self
+            .offer(cx, payment, &Destination::Address(call.address.clone()))
+            .await
+        {
             // eCom does not say what to answer where the shop does not deliver. ePayment's rule is
             // 400, and an empty list or a made-up option would be worse.
             Ok(options) if options.is_empty() => {
                 tracing::info!(%reference, "the shop does not deliver to this address");
-                plain(http::StatusCode::BAD_REQUEST, "The shop does not deliver to this address.")
+                plain(
+                    http::StatusCode::BAD_REQUEST,
+                    "The shop does not deliver to this address.",
+                )
             }
             Ok(options) => match self.api(payment.api) {
                 Ok(api) => api.shipping_answer(call, &options),
@@ -52,17 +58,25 @@ impl Flow {
         let adapter = self.adapter(&payment.order.shop)?;
         let budget = self.inner.options.quote_budget;
         let key = self.quote_key(payment, to);
-        let asked = cx.within(budget, adapter.quote(cx, &payment.order, to)).await;
-        let answer = asked.unwrap_or_else(|| Err(late(budget))).and_then(|options| {
-            check_options(&options, payment.amount.currency).map(|()| options)
-        });
+        let asked = cx
+            .within(budget, adapter.quote(cx, &payment.order, to))
+            .await;
+        let answer = asked
+            .unwrap_or_else(|| Err(late(budget)))
+            .and_then(|options| check_options(&options, payment.amount.currency).map(|()| options));
         let (options, fresh) = match answer {
             Ok(options) if options.is_empty() => return Ok(Vec::new()),
             Ok(options) => (options, true),
             Err(error) => match journal.last_quote(&key).await? {
                 Some(last) => {
                     tracing::warn!(reference = %payment.id.reference, error = %error, quoted = %last.at, "the shop's last good deliveries are offered");
-                    (last.options.into_iter().map(|quoted| quoted.option).collect(), false)
+                    (
+                        last.options
+                            .into_iter()
+                            .map(|quoted| quoted.option)
+                            .collect(),
+                        false,
+                    )
                 }
                 None => return Err(error),
             },
@@ -83,7 +97,9 @@ impl Flow {
                 options: options.clone(),
                 fresh,
             };
-            journal.write(Batch::under(&lease).with(Write::Quote(quote))).await?;
+            journal
+                .write(Batch::under(&lease).with(Write::Quote(quote)))
+                .await?;
             Ok(options)
         }
         .await;

@@ -13,7 +13,9 @@ use crate::ids::{DeliveryId, EventId, IdempotencyKey};
 use crate::journal::{
     Batch, CancelReason, Command, CommandState, CommandVerb, Delivery, Lease, LeaseKey, Told, Write,
 };
-use crate::payment::{Delivered, EventKind, Payment, PaymentEvent, PaymentId, PaymentState, Personal};
+use crate::payment::{
+    Delivered, EventKind, Payment, PaymentEvent, PaymentId, PaymentState, Personal,
+};
 
 impl Flow {
     /// Reads a payment at Vipps, waiting for whoever is at it.
@@ -29,9 +31,16 @@ impl Flow {
 
     /// Reads a payment if nobody is at it, again as long as something came in meanwhile. Whoever is
     /// at it does the same, so a hint is never overlooked.
-    pub(super) async fn reconcile_if_free(&self, cx: &Context, id: &PaymentId) -> Result<(), Error> {
+    pub(super) async fn reconcile_if_free(
+        &self,
+        cx: &Context,
+        id: &PaymentId,
+    ) -> Result<(), Error> {
         loop {
-            let Some(lease) = self.lease(cx, LeaseKey::payment(id), Duration::ZERO).await? else {
+            let Some(lease) = self
+                .lease(cx, LeaseKey::payment(id), Duration::ZERO)
+                .await?
+            else {
                 return Ok(());
             };
             let result = self.reconcile_and_end(cx, &lease, id).await;
@@ -54,7 +63,9 @@ impl Flow {
         let window = self.api(payment.api)?.window();
         let over = payment.state.is_open() && span(payment.created, cx.now()) > window;
         if over {
-            return self.cancel_leased(cx, lease, payment, CancelReason::TimeOver).await;
+            return self
+                .cancel_leased(cx, lease, payment, CancelReason::TimeOver)
+                .await;
         }
         Ok(payment)
     }
@@ -68,8 +79,10 @@ impl Flow {
     ) -> Result<Payment, Error> {
         let cx = &self.under(cx, lease);
         let journal = &self.inner.journal;
-        let mut payment =
-            journal.payment(id).await?.ok_or_else(|| unknown_payment(&id.reference))?;
+        let mut payment = journal
+            .payment(id)
+            .await?
+            .ok_or_else(|| unknown_payment(&id.reference))?;
         // What lies in the inbox now is answered by a truth that is read after it.
         let hints = journal.unread(id).await?;
         let mut batch = Batch::under(lease);
@@ -122,12 +135,14 @@ impl Flow {
                         if command.is_open() {
                             command.state = match command.verb {
                                 CommandVerb::Cancel { .. } => CommandState::Done,
-                                _ => CommandState::Refused { error: Box::new(error.clone()) },
+                                _ => CommandState::Refused {
+                                    error: error.clone(),
+                                },
                             };
                             batch.push(Write::Command(Box::new(command.clone())));
                         }
                     }
-                    let news = vec![News::now(EventKind::Failed { error: Box::new(error) })];
+                    let news = vec![News::now(EventKind::Failed { error })];
                     announce(&mut payment, news, cx.now(), &mut batch);
                 } else {
                     let why = "Vipps does not know this payment under the keys it was made with. Are they another sales unit's?";
@@ -145,7 +160,8 @@ impl Flow {
                     add_note(&mut payment, cx, error.to_string());
                 }
                 let paced = pace::next_look(&payment, cx.now(), api.window());
-                payment.next_look = paced.map(|paced| after.map_or(paced, |after| paced.max(after)));
+                payment.next_look =
+                    paced.map(|paced| after.map_or(paced, |after| paced.max(after)));
                 tracing::warn!(reference = %id.reference, error = %error, "the payment could not be read at Vipps; it is read again");
                 Err(error.into_error())
             }
@@ -168,8 +184,14 @@ impl Flow {
         payment: &mut Payment,
         truth: &Truth,
     ) -> Result<(), Error> {
-        let Some(chosen) = &truth.delivery else { return Ok(()) };
-        if payment.delivery.as_ref().is_some_and(|known| known.wire_id == chosen.wire_id && known.option.is_some()) {
+        let Some(chosen) = &truth.delivery else {
+            return Ok(());
+        };
+        if payment
+            .delivery
+            .as_ref()
+            .is_some_and(|known| known.wire_id == chosen.wire_id && known.option.is_some())
+        {
             return Ok(());
         }
         let quotes = self.inner.journal.quotes(&payment.id).await?;
@@ -179,11 +201,28 @@ impl Flow {
             .find(|quoted| quoted.wire_id == chosen.wire_id)
             .map(|quoted| quoted.option.clone());
         match &option {
-            None => add_note(payment, cx, format!("The customer chose a delivery that was not offered by us: \"{}\". Look at it before it is sent.", chosen.title)),
-            Some(option) if option.price != chosen.cost => add_note(payment, cx, format!("Vipps added {} for the delivery \"{}\"; {} was quoted.", chosen.cost, chosen.title, option.price)),
+            None => add_note(
+                payment,
+                cx,
+                format!(
+                    "The customer chose a delivery that was not offered by us: \"{}\". Look at it before it is sent.",
+                    chosen.title
+                ),
+            ),
+            Some(option) if option.price != chosen.cost => add_note(
+                payment,
+                cx,
+                format!(
+                    "Vipps added {} for the delivery \"{}\"; {} was quoted.",
+                    chosen.cost, chosen.title, option.price
+                ),
+            ),
             Some(_) => {}
         }
-        payment.delivery = Some(Delivered { option, ..chosen.clone() });
+        payment.delivery = Some(Delivered {
+            option,
+            ..chosen.clone()
+        });
         Ok(())
     }
 }
@@ -223,29 +262,59 @@ fn absorb(
         let at = operation.at;
         let amount = operation.amount;
         if let OperationKind::Unknown(word) = &operation.kind {
-            news.push(News { at, what: EventKind::Unknown { operation: word.clone() } });
+            news.push(News {
+                at,
+                what: EventKind::Unknown {
+                    operation: word.clone(),
+                },
+            });
             continue;
         }
         if !operation.success {
             tracing::info!(reference = %payment.id.reference, operation = ?operation.kind, "tried at Vipps without success");
             continue;
         }
-        let key = operation.key.clone().and_then(|key| IdempotencyKey::new(key).ok());
+        let key = operation
+            .key
+            .clone()
+            .and_then(|key| IdempotencyKey::new(key).ok());
         match operation.kind {
             OperationKind::Authorise => {
                 authorise(payment, at);
-                news.push(News { at, what: EventKind::Authorised { amount } });
+                news.push(News {
+                    at,
+                    what: EventKind::Authorised { amount },
+                });
             }
             OperationKind::Sale => {
                 authorise(payment, at);
-                news.push(News { at, what: EventKind::Authorised { amount } });
-                news.push(News { at, what: EventKind::Captured { amount, key: None } });
+                news.push(News {
+                    at,
+                    what: EventKind::Authorised { amount },
+                });
+                news.push(News {
+                    at,
+                    what: EventKind::Captured { amount, key: None },
+                });
             }
-            OperationKind::Capture => news.push(News { at, what: EventKind::Captured { amount, key } }),
-            OperationKind::Refund => news.push(News { at, what: EventKind::Refunded { amount, key } }),
+            OperationKind::Capture => news.push(News {
+                at,
+                what: EventKind::Captured { amount, key },
+            }),
+            OperationKind::Refund => news.push(News {
+                at,
+                what: EventKind::Refunded { amount, key },
+            }),
             OperationKind::Release => {
-                let amount = if amount.is_positive() { amount } else { truth.sums.released };
-                news.push(News { at, what: EventKind::Released { amount } });
+                let amount = if amount.is_positive() {
+                    amount
+                } else {
+                    truth.sums.released
+                };
+                news.push(News {
+                    at,
+                    what: EventKind::Released { amount },
+                });
             }
             OperationKind::Cancel if payment.state.is_open() => {
                 let what = ending(payment, truth, operation.at, commands, window, now);
@@ -259,7 +328,9 @@ fn absorb(
     match &truth.state {
         TruthState::Authorised if payment.state != PaymentState::Authorised => {
             authorise(payment, None);
-            news.push(News::now(EventKind::Authorised { amount: truth.sums.authorised }));
+            news.push(News::now(EventKind::Authorised {
+                amount: truth.sums.authorised,
+            }));
         }
         TruthState::Ended if payment.state.is_open() => {
             let what = ending(payment, truth, None, commands, window, now);
@@ -300,10 +371,15 @@ fn ending(
     window: Duration,
     now: Timestamp,
 ) -> EventKind {
-    let reason = commands.iter().rev().find_map(|command| match (&command.verb, &command.state) {
-        (CommandVerb::Cancel { why }, CommandState::Open { .. } | CommandState::Done) => Some(*why),
-        _ => None,
-    });
+    let reason = commands
+        .iter()
+        .rev()
+        .find_map(|command| match (&command.verb, &command.state) {
+            (CommandVerb::Cancel { why }, CommandState::Open { .. } | CommandState::Done) => {
+                Some(*why)
+            }
+            _ => None,
+        });
     match reason {
         Some(CancelReason::TimeOver) => EventKind::Expired,
         Some(_) => EventKind::Cancelled,
@@ -340,7 +416,10 @@ fn added(mut sums: crate::Sums, what: &EventKind) -> crate::Sums {
 /// Numbers the news, puts them into the journal, and the shop is to be told each.
 pub(super) fn announce(payment: &mut Payment, news: Vec<News>, now: Timestamp, batch: &mut Batch) {
     // The sums after each event: back from what the payment holds now.
-    let mut sums = news.iter().rev().fold(payment.sums, |sums, item| taken(sums, &item.what));
+    let mut sums = news
+        .iter()
+        .rev()
+        .fold(payment.sums, |sums, item| taken(sums, &item.what));
     for item in news {
         sums = added(sums, &item.what);
         payment.events += 1;
@@ -386,7 +465,12 @@ fn taken(mut sums: crate::Sums, what: &EventKind) -> crate::Sums {
 
 /// Ends the commands that the history shows to be done, by their keys; a cancellation, which has
 /// none, by what it was to bring about.
-fn settle(payment: &Payment, operations: &[Operation], commands: &mut [Command], batch: &mut Batch) {
+fn settle(
+    payment: &Payment,
+    operations: &[Operation],
+    commands: &mut [Command],
+    batch: &mut Batch,
+) {
     for command in commands.iter_mut().filter(|command| command.is_open()) {
         let done = match &command.verb {
             // While it is being prepared, whoever sends it ends it.
@@ -406,7 +490,8 @@ fn settle(payment: &Payment, operations: &[Operation], commands: &mut [Command],
                 let authorised = payment.state == PaymentState::Authorised;
                 let nothing_left = authorised && payment.sums.left_to_capture().is_zero();
                 // A customer who approved in the last moment has paid: nobody meant to undo that.
-                let moot = authorised && matches!(why, CancelReason::TimeOver | CancelReason::Replaced);
+                let moot =
+                    authorised && matches!(why, CancelReason::TimeOver | CancelReason::Replaced);
                 payment.state.is_dead() || nothing_left || moot
             }
         };

@@ -35,13 +35,22 @@ impl Flow {
     ) -> Response<Bytes> {
         if !allows(request, &[Method::GET, Method::HEAD]) {
             let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "This is a page to look at.");
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
-        let Some(payment) = self.returned(shop, token).await else { return not_found() };
+        let Some(payment) = self.returned(shop, token).await else {
+            return not_found();
+        };
         let payment = self.looked_at(payment).await;
-        let Ok(entry) = self.entry(shop) else { return not_found() };
-        let accepted = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
+        let Ok(entry) = self.entry(shop) else {
+            return not_found();
+        };
+        let accepted = request
+            .headers()
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|v| v.to_str().ok());
         let language = Language::accept(accepted, entry.shop.language);
         page(&payment, &entry.shop.name, language)
     }
@@ -54,7 +63,11 @@ impl Flow {
         let payment = found
             .inspect_err(|error| tracing::error!(%reference, %error, "the return page could not read the journal"))
             .ok()??;
-        let expected = self.inner.options.keys.return_token(&payment.key_id, &payment.id)?;
+        let expected = self
+            .inner
+            .options
+            .keys
+            .return_token(&payment.key_id, &payment.id)?;
         same(expected.as_bytes(), token.as_bytes()).then_some(payment)
     }
 
@@ -85,12 +98,22 @@ impl Flow {
                 futures_util::future::Either::Right((_, read)) => read.forget(),
             }
         }
-        self.inner.journal.payment(&payment.id).await.ok().flatten().unwrap_or(payment)
+        self.inner
+            .journal
+            .payment(&payment.id)
+            .await
+            .ok()
+            .flatten()
+            .unwrap_or(payment)
     }
 }
 
 fn page(payment: &Payment, shop: &str, language: Language) -> Response<Bytes> {
-    let amount = if payment.sums.authorised.is_positive() { payment.sums.authorised } else { payment.amount };
+    let amount = if payment.sums.authorised.is_positive() {
+        payment.sums.authorised
+    } else {
+        payment.amount
+    };
     let (title, text, waiting): (Text, Text, bool) = match payment.state {
         PaymentState::Authorised => (
             Text::new("Thank you", "Takk"),
@@ -99,22 +122,34 @@ fn page(payment: &Payment, shop: &str, language: Language) -> Response<Bytes> {
         ),
         PaymentState::Rejected | PaymentState::Cancelled => (
             Text::new("The payment was cancelled", "Betalingen ble avbrutt"),
-            Text::new("Nothing has been charged. You can try again in the shop.", "Ingenting er trukket. Du kan prøve igjen i butikken."),
+            Text::new(
+                "Nothing has been charged. You can try again in the shop.",
+                "Ingenting er trukket. Du kan prøve igjen i butikken.",
+            ),
             false,
         ),
         PaymentState::Expired => (
             Text::new("The time ran out", "Tiden gikk ut"),
-            Text::new("The payment was not finished in time. Nothing has been charged. You can try again in the shop.", "Betalingen ble ikke fullført i tide. Ingenting er trukket. Du kan prøve igjen i butikken."),
+            Text::new(
+                "The payment was not finished in time. Nothing has been charged. You can try again in the shop.",
+                "Betalingen ble ikke fullført i tide. Ingenting er trukket. Du kan prøve igjen i butikken.",
+            ),
             false,
         ),
         PaymentState::Failed => (
             Text::new("The payment did not start", "Betalingen startet ikke"),
-            Text::new("Nothing has been charged. You can try again in the shop.", "Ingenting er trukket. Du kan prøve igjen i butikken."),
+            Text::new(
+                "Nothing has been charged. You can try again in the shop.",
+                "Ingenting er trukket. Du kan prøve igjen i butikken.",
+            ),
             false,
         ),
         PaymentState::Preparing | PaymentState::Initiated | PaymentState::Unknown(_) => (
             Text::new("One moment", "Et øyeblikk"),
-            Text::new("We are waiting for your payment. Finish it in the app; this page follows by itself.", "Vi venter på betalingen. Fullfør den i appen; denne siden følger med av seg selv."),
+            Text::new(
+                "We are waiting for your payment. Finish it in the app; this page follows by itself.",
+                "Vi venter på betalingen. Fullfør den i appen; denne siden følger med av seg selv.",
+            ),
             true,
         ),
     };

@@ -27,7 +27,10 @@ impl Flow {
         let cx = &self.inner.cx;
         let mut told = 0;
         loop {
-            let Some(lease) = self.lease(cx, LeaseKey::delivery(order), Duration::ZERO).await? else {
+            let Some(lease) = self
+                .lease(cx, LeaseKey::delivery(order), Duration::ZERO)
+                .await?
+            else {
                 return Ok(told);
             };
             let next = self.tell_next(cx, &lease, order).await;
@@ -39,7 +42,12 @@ impl Flow {
         }
     }
 
-    async fn tell_next(&self, cx: &Context, lease: &Lease, order: &OrderRef) -> Result<Next, Error> {
+    async fn tell_next(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        order: &OrderRef,
+    ) -> Result<Next, Error> {
         // While the engine waits for our answer we do not call it.
         if self.engine_waits(order) {
             return Ok(Next::Wait);
@@ -54,15 +62,22 @@ impl Flow {
         let adapter = self.adapter(&order.shop)?;
         let cx = &self.under(cx, lease);
         let Some(payment) = self.inner.journal.payment(&delivery.payment).await? else {
-            return Err(Error::bug("The shop was not told", "the payment is not in the journal."));
+            return Err(Error::bug(
+                "The shop was not told",
+                "the payment is not in the journal.",
+            ));
         };
         match delivery.what {
             Told::Event { number } => {
                 let events = self.inner.journal.events(&payment.id).await?;
                 let Some(event) = events.into_iter().find(|event| event.number == number) else {
-                    return Err(Error::bug("The shop was not told", "the event is not in the journal."));
+                    return Err(Error::bug(
+                        "The shop was not told",
+                        "the event is not in the journal.",
+                    ));
                 };
-                self.tell_event(cx, lease, &*adapter, delivery, payment, &event).await
+                self.tell_event(cx, lease, &*adapter, delivery, payment, &event)
+                    .await
             }
             Told::Forget => self.tell_forget(cx, lease, &*adapter, delivery).await,
         }
@@ -87,7 +102,9 @@ impl Flow {
                 payment.notes = noted.notes;
             }
         }
-        let recorded = cx.within(TELL_WITHIN, adapter.record(cx, &order, &payment, event)).await;
+        let recorded = cx
+            .within(TELL_WITHIN, adapter.record(cx, &order, &payment, event))
+            .await;
         match recorded.unwrap_or_else(|| Err(RecordError::Later(slow()))) {
             Ok(Recorded { order: new }) => {
                 tracing::info!(%reference, order = %order, event = event.what.word(), "the shop knows");
@@ -99,21 +116,35 @@ impl Flow {
             Err(RecordError::Later(error)) => self.later(cx, lease, delivery, error).await,
             Err(RecordError::NotShowable(why)) => {
                 self.delivered(lease, delivery).await?;
-                let text = format!("The shop cannot show that the payment was {}: {why}", event.what.word());
+                let text = format!(
+                    "The shop cannot show that the payment was {}: {why}",
+                    event.what.word()
+                );
                 self.note(cx, &payment.id, text).await?;
                 Ok(Next::Told)
             }
             Err(RecordError::Never(error)) => {
-                let text = format!("The shop will not take that the payment was {}: {error}", event.what.word());
+                let text = format!(
+                    "The shop will not take that the payment was {}: {error}",
+                    event.what.word()
+                );
                 self.note(cx, &payment.id, text).await?;
                 if authorised {
                     tracing::error!(%reference, order = %order, error = %error, "the shop cannot take the order: the reservation is released");
-                    self.cancel_for(cx, &payment.id, CancelReason::ShopRefused).await?;
+                    self.cancel_for(cx, &payment.id, CancelReason::ShopRefused)
+                        .await?;
                     return self.delivered(lease, delivery).await;
                 }
                 tracing::error!(%reference, order = %order, error = %error, "parked for a person");
-                let parked = Delivery { parked: true, error: Some(error), ..delivery };
-                self.inner.journal.write(Batch::under(lease).with(Write::Deliver(parked))).await?;
+                let parked = Delivery {
+                    parked: true,
+                    error: Some(error),
+                    ..delivery
+                };
+                self.inner
+                    .journal
+                    .write(Batch::under(lease).with(Write::Deliver(parked)))
+                    .await?;
                 Ok(Next::Told)
             }
         }
@@ -134,7 +165,10 @@ impl Flow {
                 let text = if forgotten.kept.is_empty() {
                     "The customer took back the consent: the personal data was removed.".to_owned()
                 } else {
-                    format!("The customer took back the consent: the personal data was removed. Kept by law: {}.", forgotten.kept.join(", "))
+                    format!(
+                        "The customer took back the consent: the personal data was removed. Kept by law: {}.",
+                        forgotten.kept.join(", ")
+                    )
                 };
                 let payment = delivery.payment.clone();
                 self.delivered(lease, delivery).await?;
@@ -186,7 +220,10 @@ impl Flow {
             batch.push(Write::Delivered(delivery.id.clone()));
             for rest in self.inner.journal.deliveries(&delivery.order).await? {
                 if rest.payment == payment.id && rest.id != delivery.id {
-                    batch.push(Write::Deliver(Delivery { order: new.clone(), ..rest }));
+                    batch.push(Write::Deliver(Delivery {
+                        order: new.clone(),
+                        ..rest
+                    }));
                 }
             }
             Ok(self.inner.journal.write(batch).await?)
@@ -216,7 +253,10 @@ impl Flow {
         delivery.next = pace::again(cx.now(), delivery.tries);
         tracing::warn!(reference = %delivery.payment.reference, order = %delivery.order, tries = delivery.tries, next = %delivery.next, error = %error, "the shop is told later");
         delivery.error = Some(error);
-        self.inner.journal.write(Batch::under(lease).with(Write::Deliver(delivery))).await?;
+        self.inner
+            .journal
+            .write(Batch::under(lease).with(Write::Deliver(delivery)))
+            .await?;
         Ok(Next::Wait)
     }
 }

@@ -91,7 +91,8 @@ pub trait Journal: Debug + Send + Sync + 'static {
     async fn commands(&self, id: &PaymentId) -> Result<Vec<Command>, JournalError>;
 
     /// The open commands whose next try has come, the longest due first.
-    async fn commands_due(&self, now: Timestamp, most: usize) -> Result<Vec<Command>, JournalError>;
+    async fn commands_due(&self, now: Timestamp, most: usize)
+    -> Result<Vec<Command>, JournalError>;
 
     /// The command that a caller's key was used for.
     async fn command_by_key(
@@ -144,7 +145,10 @@ pub struct Batch {
 impl Batch {
     /// An empty batch under a lease.
     pub fn under(lease: &Lease) -> Self {
-        Self { leases: vec![lease.clone()], writes: Vec::new() }
+        Self {
+            leases: vec![lease.clone()],
+            writes: Vec::new(),
+        }
     }
 
     /// Adds a write.
@@ -333,7 +337,7 @@ pub enum CommandState {
     /// Not done, for good.
     Refused {
         /// Why.
-        error: Box<Error>,
+        error: Error,
     },
 }
 

@@ -716,9 +716,7 @@ async fn every_kind_of_event_comes_back(journal: Subject) {
         EventKind::Rejected,
         EventKind::Cancelled,
         EventKind::Expired,
-        EventKind::Failed {
-            error: Box::new(failure()),
-        },
+        EventKind::Failed { error: failure() },
         EventKind::Unknown {
             operation: "SOMETHING".into(),
         },
@@ -1085,7 +1083,7 @@ async fn commands_come_oldest_first_and_keep_their_place(journal: Subject) {
     let commands = journal.commands(&id("acme-1001")).await.unwrap();
     assert_eq!(commands, [initiate.clone(), refund.clone(), cancel.clone()]);
     // One that ended takes its own place.
-    let error = Box::new(failure());
+    let error = failure();
     let refund = Command {
         state: CommandState::Refused { error },
         tries: 3,
@@ -1102,7 +1100,7 @@ async fn open_commands_are_due_longest_first(journal: Subject) {
         [insert(payment("acme-1001")), insert(payment("acme-1002"))],
     )
     .await;
-    let error = Box::new(failure());
+    let error = failure();
     done(
         &journal,
         [

@@ -1,0 +1,692 @@
+//! A Vipps, a shop and a clock, all scripted: the flow between them is the real one.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use kasse_core::api::*;
+use kasse_core::flow::{FlowOptions, InstallationKeys, Shop};
+use kasse_core::journal::{Journal, MemoryJournal};
+use kasse_core::*;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// What happens to the next request of a kind.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// Done, and the answer is lost.
+    LostAfterDone,
+    /// Not done, and the answer is lost.
+    Lost,
+    /// Refused for good.
+    Refused(&'static str, &'static str),
+    /// Cannot be done now.
+    Again,
+}
+
+#[derive(Debug, Default)]
+pub struct State {
+    pub payments: HashMap<String, Vec<Operation>>,
+    pub personal: HashMap<String, Personal>,
+    pub delivery: HashMap<String, Delivered>,
+    pub tokens: HashMap<String, String>,
+    pub urls: HashMap<String, Urls>,
+    /// `capture acme-1001 5000 key`, in the order they arrived.
+    pub sent: Vec<String>,
+    pub faults: VecDeque<(&'static str, Fault)>,
+    pub reads: usize,
+    pub down: bool,
+    pub slow: Option<Duration>,
+    pub done_keys: HashMap<String, i64>,
+}
+
+/// Vipps, by its rules for sums and keys.
+#[derive(Debug, Clone, Default)]
+pub struct FakeVipps(pub Arc<Mutex<State>>);
+
+fn vipps_error(group: &str, code: &str) -> Error {
+    Error::new(
+        ErrorKind::Vipps {
+            status: 400,
+            group: group.into(),
+            code: code.into(),
+            context: None,
+        },
+        Who::Shop,
+        "Refused",
+        "Vipps says no.",
+        "",
+    )
+}
+
+fn lost() -> ApiError {
+    ApiError::Unknown(Error::new(
+        ErrorKind::VippsUnavailable,
+        Who::Nobody,
+        "Lost",
+        "the answer was lost.",
+        "",
+    ))
+}
+
+impl FakeVipps {
+    pub fn fault(&self, verb: &'static str, fault: Fault) {
+        self.0.lock().unwrap().faults.push_back((verb, fault));
+    }
+    pub fn push(&self, reference: &str, kind: OperationKind, minor: i64, key: Option<&str>) {
+        let mut state = self.0.lock().unwrap();
+        let history = state.payments.entry(reference.into()).or_default();
+        let identity = format!("{kind:?}-{}", history.len());
+        history.push(Operation {
+            kind,
+            amount: Money::nok(minor),
+            success: true,
+            key: key.map(Into::into),
+            at: None,
+            identity,
+        });
+    }
+    pub fn count(&self, verb: &str) -> usize {
+        self.0
+            .lock()
+            .unwrap()
+            .sent
+            .iter()
+            .filter(|line| line.starts_with(verb))
+            .count()
+    }
+    pub fn sent(&self) -> Vec<String> {
+        self.0.lock().unwrap().sent.clone()
+    }
+    /// Takes note of a request, and answers what is to become of it: to be done, and the answer.
+    async fn arrive(
+        &self,
+        cx: &Context,
+        verb: &'static str,
+        line: String,
+    ) -> (bool, Result<(), ApiError>) {
+        let slow = self.0.lock().unwrap().slow;
+        if let Some(slow) = slow {
+            cx.runtime.sleep(slow).await;
+        }
+        let mut state = self.0.lock().unwrap();
+        if state.down {
+            let error = lost().into_error();
+            return (false, Err(ApiError::Again { error, after: None }));
+        }
+        state.sent.push(format!("{verb} {line}"));
+        let Some(index) = state.faults.iter().position(|(on, _)| *on == verb) else {
+            return (true, Ok(()));
+        };
+        match state.faults.remove(index).unwrap().1 {
+            Fault::LostAfterDone => (true, Err(lost())),
+            Fault::Lost => (false, Err(lost())),
+            Fault::Refused(group, code) => {
+                (false, Err(ApiError::Refused(vipps_error(group, code))))
+            }
+            Fault::Again => (
+                false,
+                Err(ApiError::Again {
+                    error: vipps_error("VippsError", "94"),
+                    after: None,
+                }),
+            ),
+        }
+    }
+    fn modify(&self, kind: OperationKind, what: &Modification) {
+        let first = {
+            let mut state = self.0.lock().unwrap();
+            state
+                .done_keys
+                .insert(what.key.to_string(), what.amount.minor)
+                .is_none()
+        };
+        if first {
+            self.push(
+                what.reference.as_str(),
+                kind,
+                what.amount.minor,
+                Some(what.key.as_str()),
+            );
+        }
+    }
+}
+
+#[async_trait]
+impl PaymentApi for FakeVipps {
+    fn kind(&self) -> ApiKind {
+        ApiKind::Ecom
+    }
+    fn takes(&self, currency: Currency) -> bool {
+        currency == Currency::Nok
+    }
+    fn window(&self) -> Duration {
+        Duration::from_secs(600)
+    }
+    fn initiate_is_idempotent(&self) -> bool {
+        false
+    }
+    async fn initiate(&self, cx: &Context, _: &Caller, what: &Initiation) -> Result<Url, ApiError> {
+        let reference = what.reference.to_string();
+        let (done, answer) = self
+            .arrive(
+                cx,
+                "initiate",
+                format!("{reference} {}", what.order.amount.minor),
+            )
+            .await;
+        if done {
+            {
+                let mut state = self.0.lock().unwrap();
+                state
+                    .tokens
+                    .insert(reference.clone(), what.token.expose_secret().into());
+                state.urls.insert(reference.clone(), what.urls.clone());
+            }
+            self.push(
+                &reference,
+                OperationKind::Initiate,
+                what.order.amount.minor,
+                None,
+            );
+        }
+        answer.map(|()| Url::parse(&format!("https://vipps.example/{reference}")).unwrap())
+    }
+    async fn capture(&self, cx: &Context, _: &Caller, what: &Modification) -> Result<(), ApiError> {
+        let (done, answer) = self
+            .arrive(
+                cx,
+                "capture",
+                format!("{} {} {}", what.reference, what.amount.minor, what.key),
+            )
+            .await;
+        if done {
+            self.modify(OperationKind::Capture, what);
+        }
+        answer
+    }
+    async fn refund(&self, cx: &Context, _: &Caller, what: &Modification) -> Result<(), ApiError> {
+        let (done, answer) = self
+            .arrive(
+                cx,
+                "refund",
+                format!("{} {} {}", what.reference, what.amount.minor, what.key),
+            )
+            .await;
+        if done {
+            self.modify(OperationKind::Refund, what);
+        }
+        answer
+    }
+    async fn cancel(&self, cx: &Context, _: &Caller, what: &Cancellation) -> Result<(), ApiError> {
+        let (done, answer) = self
+            .arrive(
+                cx,
+                "cancel",
+                format!("{} release={}", what.reference, what.release),
+            )
+            .await;
+        if done {
+            let (authorised, captured) = self.sums(what.reference.as_str());
+            let kind = if authorised > 0 {
+                OperationKind::Release
+            } else {
+                OperationKind::Cancel
+            };
+            self.push(what.reference.as_str(), kind, authorised - captured, None);
+        }
+        answer
+    }
+    async fn read(
+        &self,
+        _: &Context,
+        _: &Caller,
+        reference: &Reference,
+        currency: Currency,
+    ) -> Result<Option<Truth>, ApiError> {
+        let mut state = self.0.lock().unwrap();
+        state.reads += 1;
+        if state.down {
+            return Err(lost());
+        }
+        let Some(operations) = state.payments.get(reference.as_str()).cloned() else {
+            return Ok(None);
+        };
+        let total = |kind: &OperationKind| {
+            Money::new(
+                operations
+                    .iter()
+                    .filter(|o| o.kind == *kind)
+                    .map(|o| o.amount.minor)
+                    .sum(),
+                currency,
+            )
+        };
+        let sums = Sums {
+            authorised: total(&OperationKind::Authorise),
+            captured: total(&OperationKind::Capture),
+            refunded: total(&OperationKind::Refund),
+            released: total(&OperationKind::Release),
+        };
+        let truth_state = if sums.authorised.is_positive() {
+            TruthState::Authorised
+        } else if operations.iter().any(|o| o.kind == OperationKind::Cancel) {
+            TruthState::Ended
+        } else {
+            TruthState::Open
+        };
+        Ok(Some(Truth {
+            state: truth_state,
+            sums,
+            operations,
+            personal: state.personal.get(reference.as_str()).cloned(),
+            delivery: state.delivery.get(reference.as_str()).cloned(),
+        }))
+    }
+    fn inbound(&self, path: &str, request: &Request<Bytes>) -> Option<Result<Inbound, BadCall>> {
+        if let Some(rest) = path.strip_prefix("/v2/payments/") {
+            if let Some(reference) = rest.strip_suffix("/shippingDetails") {
+                let post_code = String::from_utf8_lossy(request.body()).into_owned();
+                return Some(Ok(Inbound::Shipping(ShippingCall {
+                    reference: Reference::new(reference).unwrap(),
+                    address_id: 1.into(),
+                    address: Address {
+                        line1: "Gata 1".into(),
+                        line2: String::new(),
+                        post_code,
+                        city: "Oslo".into(),
+                        country: "NO".into(),
+                    },
+                })));
+            }
+            let msn = String::from_utf8_lossy(request.body()).into_owned();
+            return Some(Ok(Inbound::Callback(Callback {
+                reference: Reference::new(rest).unwrap(),
+                msn: Msn::new(msn).ok(),
+                body_reference: None,
+                amount: None,
+                status: Some("RESERVED".into()),
+            })));
+        }
+        let (secret, user) = path.strip_prefix("/c/")?.split_once("/v2/consents/")?;
+        Some(Ok(Inbound::Consent(ConsentRemoval {
+            secret: secret.into(),
+            user_id: user.into(),
+        })))
+    }
+    fn shown_token<'r>(&self, request: &'r Request<Bytes>) -> Option<&'r [u8]> {
+        request
+            .headers()
+            .get("authorization")
+            .map(|value| value.as_bytes())
+    }
+    fn shipping_answer(&self, _: &ShippingCall, options: &[QuotedOption]) -> Response<Bytes> {
+        let text: Vec<String> = options
+            .iter()
+            .map(|o| format!("{} {}", o.wire_id, o.option.price.minor))
+            .collect();
+        Response::new(Bytes::from(text.join("\n")))
+    }
+}
+
+impl FakeVipps {
+    fn sums(&self, reference: &str) -> (i64, i64) {
+        let state = self.0.lock().unwrap();
+        let history = &state.payments[reference];
+        let total = |kind: OperationKind| {
+            history
+                .iter()
+                .filter(|o| o.kind == kind)
+                .map(|o| o.amount.minor)
+                .sum()
+        };
+        (
+            total(OperationKind::Authorise),
+            total(OperationKind::Capture),
+        )
+    }
+}
+
+/// What the shop shows.
+#[derive(Debug, Default)]
+pub struct Books {
+    /// `1001 authorised 5000/0/0/0`: order, event, sums.
+    pub told: Vec<String>,
+    pub events: Vec<EventId>,
+    pub names: HashMap<String, Option<String>>,
+    pub notes: Vec<String>,
+    pub forgotten: Vec<String>,
+    pub answers: HashMap<String, VecDeque<RecordError>>,
+    pub price: HashMap<String, i64>,
+    pub options: Vec<ShippingOption>,
+    pub quote_takes: Duration,
+    pub quote_fails: bool,
+    pub asks: VecDeque<Ask>,
+}
+
+#[derive(Debug, Clone)]
+pub struct FakeShop {
+    pub flow: ShopFlow,
+    pub books: Arc<Mutex<Books>>,
+}
+
+pub fn shop_id() -> ShopId {
+    ShopId::new("acme").unwrap()
+}
+pub fn at(order: &str) -> OrderRef {
+    OrderRef::new(shop_id(), OrderId::new(order).unwrap())
+}
+pub fn order(id: &str, minor: i64) -> Order {
+    Order {
+        at: at(id),
+        amount: Money::nok(minor),
+        lines: vec![Line {
+            id: LineId::new("1").unwrap(),
+            name: "Socks".into(),
+            quantity: 1,
+            total: Money::nok(minor),
+            discount: Money::nok(0),
+            vat: VatRate::percent(25),
+            kind: LineKind::Goods,
+        }],
+        text: format!("Order {id}"),
+        buyer: Buyer::default(),
+        express: None,
+        return_to: Url::parse("https://shop.example/thanks").unwrap(),
+    }
+}
+pub fn option(id: &str, minor: i64) -> ShippingOption {
+    ShippingOption {
+        id: id.into(),
+        title: id.into(),
+        price: Money::nok(minor),
+        vat: VatRate::percent(25),
+        kind: DeliveryKind::Home,
+        brand: String::new(),
+        estimate: None,
+        default: false,
+        priority: 0,
+        engine: serde_json::json!({ "rate": id }),
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for FakeShop {
+    fn system(&self) -> System {
+        System::new("fake", "1", "fake-kasse", "1").unwrap()
+    }
+    fn flow(&self) -> &ShopFlow {
+        &self.flow
+    }
+    async fn read(&self, _: &Context, _: &Request<Bytes>) -> Result<Ask, Refusal> {
+        self.books
+            .lock()
+            .unwrap()
+            .asks
+            .pop_front()
+            .ok_or_else(|| Refusal {
+                response: Response::builder().status(401).body(Bytes::new()).unwrap(),
+                why: "not signed".into(),
+            })
+    }
+    fn answer(&self, _: &Ask, outcome: &Outcome) -> Response<Bytes> {
+        let text = match outcome {
+            Outcome::Started(p) => format!("started {}", p.id.reference),
+            Outcome::Done(p) => format!("done {}", p.id.reference),
+            Outcome::Pending(p) => format!("pending {}", p.id.reference),
+            Outcome::Refused(e) => format!("refused {e}"),
+        };
+        Response::new(Bytes::from(text))
+    }
+    async fn order(&self, _: &Context, at: &OrderRef) -> Result<Order, Error> {
+        let price = self
+            .books
+            .lock()
+            .unwrap()
+            .price
+            .get(at.order.as_str())
+            .copied();
+        price
+            .map(|price| order(at.order.as_str(), price))
+            .ok_or_else(|| Error::invalid("No", "no.", ""))
+    }
+    async fn record(
+        &self,
+        _: &Context,
+        at: &OrderRef,
+        now: &Payment,
+        event: &PaymentEvent,
+    ) -> Result<Recorded, RecordError> {
+        let mut books = self.books.lock().unwrap();
+        if let Some(error) = books
+            .answers
+            .get_mut(at.order.as_str())
+            .and_then(VecDeque::pop_front)
+        {
+            return Err(error);
+        }
+        if books.events.contains(&event.id) {
+            return Ok(Recorded::default());
+        }
+        books.events.push(event.id.clone());
+        let s = event.sums;
+        books.told.push(format!(
+            "{} {} {}/{}/{}/{}",
+            at.order,
+            event.what.word(),
+            s.authorised.minor,
+            s.captured.minor,
+            s.refunded.minor,
+            s.released.minor
+        ));
+        books
+            .notes
+            .extend(now.notes.iter().map(|note| note.text.clone()));
+        books.names.insert(
+            at.order.to_string(),
+            now.personal.as_ref().and_then(|p| p.first_name.clone()),
+        );
+        Ok(Recorded::default())
+    }
+    async fn forget(&self, _: &Context, orders: &[OrderRef]) -> Result<Forgotten, Error> {
+        let mut books = self.books.lock().unwrap();
+        books
+            .forgotten
+            .extend(orders.iter().map(|o| o.order.to_string()));
+        Ok(Forgotten {
+            kept: vec!["amounts".into()],
+        })
+    }
+}
+
+#[async_trait]
+impl ShippingQuoter for FakeShop {
+    async fn quote(
+        &self,
+        cx: &Context,
+        _: &OrderRef,
+        to: &Destination,
+    ) -> Result<Vec<ShippingOption>, Error> {
+        let (takes, fails, options) = {
+            let books = self.books.lock().unwrap();
+            (books.quote_takes, books.quote_fails, books.options.clone())
+        };
+        cx.runtime.sleep(takes).await;
+        if fails {
+            return Err(Error::invalid("No deliveries", "the engine is down.", ""));
+        }
+        Ok(if to.post_code() == "9170" {
+            Vec::new()
+        } else {
+            options
+        })
+    }
+}
+
+#[derive(Debug)]
+struct NoHttp;
+#[async_trait]
+impl Transport for NoHttp {
+    async fn send(
+        &self,
+        _: Request<Bytes>,
+        _: Duration,
+    ) -> Result<Response<Bytes>, TransportError> {
+        panic!("nothing in these tests goes over a wire")
+    }
+}
+
+/// Everything together.
+pub struct World {
+    pub vipps: FakeVipps,
+    pub books: Arc<Mutex<Books>>,
+    pub journal: Arc<MemoryJournal>,
+    pub flow: Flow,
+    pub cx: Context,
+}
+
+pub fn account(name: &str, msn: &str) -> Account {
+    Account {
+        id: AccountId::new(name).unwrap(),
+        environment: Environment::Test,
+        msn: Msn::new(msn).unwrap(),
+        client_id: "id".into(),
+        client_secret: SecretString::from("secret"),
+        subscription_key: SecretString::from("key"),
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        let start = "2026-03-01T12:00:00Z".parse().unwrap();
+        let cx = Context::new(
+            Arc::new(NoHttp),
+            Arc::new(TokioRuntime::starting_at(start)),
+            Arc::new(CountedIds::default()),
+        );
+        let (vipps, journal) = (FakeVipps::default(), Arc::new(MemoryJournal::new()));
+        let books = Arc::new(Mutex::new(Books::default()));
+        let flow = Self::flow(
+            &cx,
+            &vipps,
+            &journal,
+            &books,
+            vec![account("main", "123456")],
+            "main",
+        );
+        Self {
+            vipps,
+            books,
+            journal,
+            flow,
+            cx,
+        }
+    }
+
+    /// A flow as after a restart: the same journal, the same Vipps, the same shop.
+    pub fn flow(
+        cx: &Context,
+        vipps: &FakeVipps,
+        journal: &Arc<MemoryJournal>,
+        books: &Arc<Mutex<Books>>,
+        accounts: Vec<Account>,
+        uses: &str,
+    ) -> Flow {
+        let options = FlowOptions {
+            public_url: Url::parse("https://kasse.example").unwrap(),
+            keys: InstallationKeys {
+                keys: vec![(
+                    "k1".into(),
+                    SecretString::from("0123456789abcdef0123456789abcdef"),
+                )],
+            },
+            quote_budget: Duration::from_secs(6),
+        };
+        let flow = Flow::new(
+            options,
+            cx.clone(),
+            journal.clone() as Arc<dyn Journal>,
+            vec![Arc::new(vipps.clone())],
+            accounts,
+        )
+        .unwrap();
+        let adapter = FakeShop {
+            flow: flow.shop_flow(&shop_id()),
+            books: books.clone(),
+        };
+        let shop = Shop {
+            id: shop_id(),
+            name: "Acme".into(),
+            account: AccountId::new(uses).unwrap(),
+            api: ApiKind::Ecom,
+            prefix: ReferencePrefix::new("acme").unwrap(),
+            language: Language::En,
+        };
+        flow.add_shop(shop, Arc::new(adapter)).unwrap();
+        flow
+    }
+
+    pub async fn pay(&self, order: Order) -> Payment {
+        match self
+            .flow
+            .initiate(&self.cx, Initiate { order, key: None })
+            .await
+        {
+            Outcome::Started(payment) => *payment,
+            other => panic!("not started: {other:?}"),
+        }
+    }
+
+    /// The customer approves, and Vipps calls back.
+    pub async fn approve(&self, payment: &Payment) {
+        self.vipps.push(
+            payment.id.reference.as_str(),
+            OperationKind::Authorise,
+            payment.amount.minor,
+            None,
+        );
+        assert_eq!(self.callback(payment).await, StatusCode::OK);
+        self.settle().await;
+    }
+
+    pub async fn callback(&self, payment: &Payment) -> StatusCode {
+        let token = self.vipps.0.lock().unwrap().tokens[payment.id.reference.as_str()].clone();
+        self.call(payment.id.reference.as_str(), &token, "123456")
+            .await
+            .status()
+    }
+
+    pub async fn call(&self, reference: &str, token: &str, body: &str) -> Response<Bytes> {
+        let request = Request::post(format!(
+            "https://kasse.example/vipps/acme/v2/payments/{reference}"
+        ))
+        .header("authorization", token)
+        .body(Bytes::from(body.to_owned()))
+        .unwrap();
+        self.flow.handle(request).await
+    }
+
+    /// Lets what was begun beside us come to rest; the clock is tokio's, paused, and moves by itself.
+    pub async fn settle(&self) {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+
+    /// Time goes by, with a sweep each second.
+    pub async fn seconds(&self, seconds: u64) {
+        for _ in 0..seconds {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.flow.sweep().await;
+        }
+    }
+
+    pub async fn now(&self, payment: &Payment) -> Payment {
+        self.journal.payment(&payment.id).await.unwrap().unwrap()
+    }
+
+    pub fn told(&self) -> Vec<String> {
+        self.books.lock().unwrap().told.clone()
+    }
+}
