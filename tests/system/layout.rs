@@ -1,0 +1,71 @@
+//! What ARCHITECTURE calls invariants, as far as the build can tell.
+
+use std::process::Command;
+
+use crate::support::workspace;
+
+fn tree(arguments: &[&str]) -> Vec<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--prefix", "none", "--edges", "normal"])
+        .args(arguments)
+        .current_dir(workspace())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn core_has_no_http_client_database_web_framework_or_runtime() {
+    let core = tree(&["-p", "kasse-core", "--no-default-features"]);
+    assert!(core.contains(&"serde".to_owned()), "{core:?}");
+    for unwanted in ["reqwest", "hyper", "axum", "tokio", "rusqlite", "sqlx", "async-std", "smol", "figment"] {
+        assert!(!core.iter().any(|name| name == unwanted), "core depends on {unwanted}");
+    }
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    for (package, may) in [
+        ("kasse-core", &["kasse-core"][..]),
+        ("kasse-simulator", &["kasse-simulator"]),
+        ("kasse-vipps", &["kasse-vipps", "kasse-core"]),
+        ("kasse-journal", &["kasse-journal", "kasse-core"]),
+        ("kasse-demo-shop", &["kasse-demo-shop", "kasse-core"]),
+        ("kasse-server", &["kasse-server", "kasse-core", "kasse-vipps", "kasse-journal"]),
+    ] {
+        for name in tree(&["-p", package]).iter().filter(|name| name.starts_with("kasse")) {
+            assert!(may.contains(&name.as_str()), "{package} depends on {name}");
+        }
+    }
+}
+
+#[test]
+fn nothing_turns_on_arbitrary_precision() {
+    let features = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--workspace", "--edges", "features", "-i", "serde_json"])
+        .current_dir(workspace())
+        .output()
+        .unwrap();
+    let features = String::from_utf8_lossy(&features.stdout).into_owned();
+    assert!(features.contains("serde_json"), "{features}");
+    assert!(!features.contains("arbitrary_precision"), "{features}");
+}
+
+#[test]
+fn the_plugins_that_are_linked_are_these() {
+    let output = Command::new(env!("CARGO_BIN_EXE_kasse")).arg("plugins").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let names: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| std::fs::exists(workspace().join("plugins").join(name)).unwrap())
+        .collect();
+    let mut folders: Vec<String> = std::fs::read_dir(workspace().join("plugins"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    folders.sort();
+    assert_eq!(names, folders, "every crate in plugins/ is linked: {text}");
+}

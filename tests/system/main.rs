@@ -1,0 +1,18 @@
+//! The whole system over the real binary: the `kasse` that people run, the simulator as Vipps, HTTP
+//! between them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod bad_input;
+mod callbacks;
+#[cfg(target_os = "linux")]
+mod crashes;
+mod layout;
+mod support;
