@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The HTTP service around kasse's flow: what Vipps, the engines and customers' browsers call; the
+//! sweep; the configuration; and a door of its own for the command line.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use kasse_server::{Config, Service, config};
+//!
+//! let file = std::path::Path::new("kasse.toml");
+//! let config = Config::load(Some(file), config::environment(), &Default::default())?;
+//! let service = Service::start(config).await?;
+//! println!("listening on {}", service.addr());
+//! service.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod admin;
+pub mod config;
+mod http;
+mod listen;
+pub mod logs;
+mod service;
+
+pub use config::{Config, ConfigError, Problem, Severity, check};
+pub use service::{Parts, Service, StartError};

@@ -24,7 +24,12 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        after(self.base, self.running_since.map(|since| since.elapsed()).unwrap_or_default())
+        after(
+            self.base,
+            self.running_since
+                .map(|since| since.elapsed())
+                .unwrap_or_default(),
+        )
     }
 
     pub(crate) fn advance(&mut self, by: Duration) {

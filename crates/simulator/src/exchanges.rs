@@ -54,7 +54,6 @@ pub struct Exchange {
 /// Which exchanges to list.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[non_exhaustive]
 pub struct ExchangeFilter {
     /// Only of this order.
     pub order_id: Option<String>,
@@ -66,7 +65,10 @@ impl ExchangeFilter {
     /// The exchanges of one order.
     #[must_use]
     pub fn order(order_id: &str) -> Self {
-        Self { order_id: Some(order_id.to_owned()), direction: None }
+        Self {
+            order_id: Some(order_id.to_owned()),
+            direction: None,
+        }
     }
 
     /// Only those of one direction.
@@ -105,9 +107,17 @@ pub(crate) fn shown_headers(headers: &HeaderMap) -> Vec<(String, String)> {
         .map(|(name, value)| {
             let secret = matches!(
                 name.as_str(),
-                "authorization" | "proxy-authorization" | "ocp-apim-subscription-key" | "client_secret" | "cookie"
+                "authorization"
+                    | "proxy-authorization"
+                    | "ocp-apim-subscription-key"
+                    | "client_secret"
+                    | "cookie"
             );
-            let value = if secret { HIDDEN.to_owned() } else { String::from_utf8_lossy(value.as_bytes()).into_owned() };
+            let value = if secret {
+                HIDDEN.to_owned()
+            } else {
+                String::from_utf8_lossy(value.as_bytes()).into_owned()
+            };
             (name.as_str().to_owned(), value)
         })
         .collect();
@@ -121,11 +131,18 @@ pub(crate) fn shown_body(body: &[u8]) -> String {
     let text = match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {
             // Most bodies hold no secret: they are shown byte for byte.
-            if hide(&mut value) { value.to_string() } else { String::from_utf8_lossy(body).into_owned() }
+            if hide(&mut value) {
+                value.to_string()
+            } else {
+                String::from_utf8_lossy(body).into_owned()
+            }
         }
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
-    text.char_indices().take_while(|(at, _)| *at < MOST_BODY).map(|(_, c)| c).collect()
+    text.char_indices()
+        .take_while(|(at, _)| *at < MOST_BODY)
+        .map(|(_, c)| c)
+        .collect()
 }
 
 fn hide(value: &mut Value) -> bool {
@@ -133,7 +150,10 @@ fn hide(value: &mut Value) -> bool {
         Value::Object(object) => {
             let mut hidden = false;
             for (name, value) in object.iter_mut() {
-                if matches!(name.as_str(), "authToken" | "access_token" | "client_secret" | "token") {
+                if matches!(
+                    name.as_str(),
+                    "authToken" | "access_token" | "client_secret" | "token"
+                ) {
                     *value = HIDDEN.into();
                     hidden = true;
                 } else {
@@ -142,7 +162,9 @@ fn hide(value: &mut Value) -> bool {
             }
             hidden
         }
-        Value::Array(items) => items.iter_mut().fold(false, |hidden, item| hide(item) | hidden),
+        Value::Array(items) => items
+            .iter_mut()
+            .fold(false, |hidden, item| hide(item) | hidden),
         _ => false,
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The call that a fault is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Operation {
@@ -37,7 +37,11 @@ impl Operation {
 
 /// What happens instead of, or beside, what should.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
 #[non_exhaustive]
 pub enum FaultKind {
     /// The work is done; the connection breaks before the answer.
@@ -129,7 +133,12 @@ impl Fault {
     /// A fault for one call of `on`, whatever the order.
     #[must_use]
     pub const fn new(on: Operation, kind: FaultKind) -> Self {
-        Self { on, order_id: None, kind, times: 1 }
+        Self {
+            on,
+            order_id: None,
+            kind,
+            times: 1,
+        }
     }
 
     /// The fault for this order alone.
@@ -153,11 +162,22 @@ impl Fault {
             CallbackWrongAmount, Error, Reset, Slow, Status, UnknownStatus,
         };
         let fits = match (&self.kind, self.on) {
-            (CallbackLost | CallbackTwice | CallbackLate { .. } | CallbackForged { .. }
-                | CallbackMsnNumber | CallbackWrongAmount, on) => on == Operation::Callback,
+            (
+                CallbackLost
+                | CallbackTwice
+                | CallbackLate { .. }
+                | CallbackForged { .. }
+                | CallbackMsnNumber
+                | CallbackWrongAmount,
+                on,
+            ) => on == Operation::Callback,
             (UnknownStatus { .. }, on) => matches!(
                 on,
-                Operation::Callback | Operation::Details | Operation::Capture | Operation::Cancel | Operation::Refund
+                Operation::Callback
+                    | Operation::Details
+                    | Operation::Capture
+                    | Operation::Cancel
+                    | Operation::Refund
             ),
             (Reset | Slow { .. }, on) => on != Operation::Callback,
             (_, on) => !on.is_outgoing(),

@@ -1,1 +1,112 @@
-//! Placeholder.
+//! Vipps MobilePay on localhost: the eCom API v2 and its access token, as the published documents
+//! describe them, for testing any integration in any language.
+//!
+//! It is built from the documents alone and depends on no client. What it refuses is in the table
+//! at the end of this page; where the documents are silent, the table says so.
+//!
+//! # In Rust
+//! ```no_run
+//! use kasse_simulator::{Approval, Options, Simulator};
+//! use std::time::Duration;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let simulator = Simulator::start(Options {
+//!     resolve: vec!["shop.example=127.0.0.1:8080".parse()?],
+//!     ..Options::default()
+//! })
+//! .await?;
+//! println!("the API is at {}", simulator.url());
+//! // … the shop initiates a payment with callbackPrefix https://shop.example/… and then:
+//! let acted = simulator.control().approve("123456", "acme-shop-1", Approval::default()).await?;
+//! assert_eq!(acted.callback.and_then(|c| c.status), Some(200));
+//! // Half a year later:
+//! simulator.control().advance(Duration::from_secs(181 * 24 * 60 * 60)).await;
+//! simulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Calls to the merchant
+//! URLs are checked as Vipps does: HTTPS, a public host, ports 80, 443 or 8080, at most 255
+//! characters; redirects aren't followed. Nothing of this is loosened for localhost. Instead
+//! [`Resolve`] redirects the *connection*: a call to `https://shop.example/x` goes as plain HTTP to
+//! the address of its line, with `Host: shop.example` and `X-Forwarded-Proto: https`, as a proxy
+//! that ends TLS would forward it. The landing page sends the browser back in the same way.
+//! A host without a line is not called; the record of the exchange says so.
+//!
+//! # The customer
+//! The landing page, at the `url` of the initiate answer, has buttons to approve, to reject, to
+//! have the card declined, and, in express, to choose an address and a delivery. Scripts use
+//! [`Control`], or the same over HTTP.
+//!
+//! # Controls over HTTP
+//! JSON, under a prefix that the API does not have. Errors are `{"error": "…"}` with 400, 404 or
+//! 409. Amounts are in øre.
+//!
+//! | call | what it does |
+//! |---|---|
+//! | `GET /__simulator/health` | `{"status": "ok"}` |
+//! | `GET /__simulator/clock` | `{"now": …}` |
+//! | `POST /__simulator/clock` `{"advanceSeconds": n}` | moves the clock forward; what is due happens, its callbacks too |
+//! | `GET /__simulator/payments`, `…/payments/{msn}/{orderId}` | whole payments: [`PaymentView`] |
+//! | `POST …/payments/{msn}/{orderId}/open` | the customer opens the link |
+//! | `POST …/shipping` `{"address"?: {addressLine1, addressLine2?, postCode, city, country?}}` | asks the shop for deliveries: [`Quote`] |
+//! | `POST …/approve` `{"shippingMethodId"?, "user"?}` | approves; answers after the callback: [`Acted`] |
+//! | `POST …/reject`, `…/decline` | the customer cancels; the card is declined |
+//! | `POST …/in-3ds` `{"inside": true}` | the customer is in 3-D Secure, or no longer |
+//! | `POST …/portal/capture`, `…/portal/refund` `{"amount"?}`, `…/portal/cancel` | a person acts in Vipps' portal |
+//! | `POST …/forge-callback` `{"status"?, "amount"?, "msn"?, "token"?, "body"?}` | a forged callback: [`Forgery`]; `token` is `right`, `wrong`, `none` or `text` |
+//! | `POST /__simulator/consents/{userId}/remove` | the customer takes back the consent; `userId` URL-encoded |
+//! | `POST /__simulator/faults` `{"on", "orderId"?, "kind", "times"?}` | sets a [`Fault`]; `GET` lists, `DELETE` clears |
+//! | `POST /__simulator/units` | adds a [`SalesUnit`], fields in camelCase |
+//! | `GET /__simulator/exchanges?orderId=&direction=in\|out` | every [`Exchange`], secrets as `***` |
+//!
+//! # What the documents leave open, beside refusals
+//! - A payment that nobody opens ends 10 minutes after its initiate; its link opens for 5 minutes;
+//!   once opened there are 5 minutes to act. `CANCEL` is what the history then shows (the guide's
+//!   diagram has "user cancels, or timeout"); the callback tells `REJECTED`, as documented.
+//! - The merchant's own cancel, capture and refund have no callback.
+//! - `RESERVE_FAILED` is told only when a payment ends after a declined card; before, it is open.
+//! - An express payment that ends without approval has a callback in the regular form: there is
+//!   neither delivery nor customer to tell of.
+//! - A payment with `scope` has the callback of an express payment, as documented, without
+//!   `shippingDetails`.
+//! - Wrong deliveries show "Payment failed"; the payment stays open, for another address.
+//! - Without `isDefault` the first delivery is the default one.
+//! - `userId`, `sub` and the country outlive the 7 days after which personal data is `[Expired]`.
+//! - The first answer to an `X-Request-Id` is remembered for good, also when it is a refusal.
+//!   What never reached the order (401, 429, a malformed body) isn't remembered.
+//! - Express deliveries go to Norway only, as the schema says: other countries are refused by the
+//!   control and the landing page.
+//! - Error codes that nothing here causes by itself (Payment/41 to 45, 63, 74; User/82;
+//!   Merchant/32, 33, 36, 39, 97; VippsError/98; Payment/1082) come by the fault `error`.
+//! - A refund without an amount, or of 0, refunds all that is left, as a capture does.
+//! - After a partial capture, capture without an amount captures the rest.
+//! - Host names need a dot and may not end in `.localhost` or `.local`; `.example` is taken.
+//!
+#![doc = include_str!("refusals.md")]
+
+mod clock;
+mod control;
+mod ecom;
+mod exchanges;
+mod faults;
+mod money;
+mod options;
+mod outgoing;
+mod refusal;
+mod server;
+mod state;
+mod urls;
+
+pub use control::{Acted, Approval, Control, ControlError, PaymentView};
+pub use ecom::callback::{ForgedToken, Forgery, ShopAnswer};
+pub use ecom::consent::ConsentCall;
+pub use ecom::customer::{Address, User};
+pub use ecom::payment::{CallbackReport, HistoryEntry, PaymentState, Quote, ShippingOption};
+pub use ecom::schema;
+pub use exchanges::{Direction, Exchange, ExchangeFilter};
+pub use faults::{Fault, FaultKind, Operation};
+pub use options::{Options, Resolve, ResolveError, SalesUnit, StartError};
+pub use refusal::{Basis, REFUSALS, Refusal, Shape, refusal_table};
+pub use server::Simulator;

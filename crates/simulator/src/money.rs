@@ -48,17 +48,31 @@ pub(crate) fn ore_from_json(text: &str) -> Result<u64, CostError> {
     }
     // value = digits × 10^(exponent − len(fraction)) kroner, and a krone is 10² øre.
     let fraction_len = i32::try_from(fraction.len()).map_err(|_| NotANumber)?;
-    let shift = exponent.checked_sub(fraction_len).and_then(|e| e.checked_add(2)).ok_or(TooLarge)?;
+    let shift = exponent
+        .checked_sub(fraction_len)
+        .and_then(|e| e.checked_add(2))
+        .ok_or(TooLarge)?;
     let trailing = digits().rev().take_while(|b| *b == b'0').count();
-    let dropped = if shift < 0 { usize::try_from(shift.unsigned_abs()).unwrap_or(usize::MAX) } else { 0 };
+    let dropped = if shift < 0 {
+        usize::try_from(shift.unsigned_abs()).unwrap_or(usize::MAX)
+    } else {
+        0
+    };
     if dropped > trailing {
         return Err(FinerThanOre);
     }
     let kept = digits().count().saturating_sub(dropped);
     let mut ore: u64 = 0;
     let zeros = usize::try_from(shift.max(0)).unwrap_or(usize::MAX).min(64);
-    for digit in digits().take(kept).map(|b| b - b'0').chain(std::iter::repeat_n(0, zeros)) {
-        ore = ore.checked_mul(10).and_then(|o| o.checked_add(u64::from(digit))).ok_or(TooLarge)?;
+    for digit in digits()
+        .take(kept)
+        .map(|b| b - b'0')
+        .chain(std::iter::repeat_n(0, zeros))
+    {
+        ore = ore
+            .checked_mul(10)
+            .and_then(|o| o.checked_add(u64::from(digit)))
+            .ok_or(TooLarge)?;
         if ore > MOST_ORE {
             return Err(TooLarge);
         }
@@ -68,7 +82,7 @@ pub(crate) fn ore_from_json(text: &str) -> Result<u64, CostError> {
 
 /// Øre as the JSON number of kroner that goes over the wire.
 pub(crate) fn ore_to_json(ore: u64) -> Value {
-    let text = if ore % 100 == 0 {
+    let text = if ore.is_multiple_of(100) {
         (ore / 100).to_string()
     } else {
         format!("{}.{:02}", ore / 100, ore % 100)
@@ -82,7 +96,7 @@ pub(crate) fn readable(ore: u64) -> String {
     let whole = (ore / 100).to_string();
     let mut grouped = String::new();
     for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i) % 3 == 0 {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
             grouped.push('\u{a0}');
         }
         grouped.push(digit);
@@ -98,16 +112,29 @@ mod tests {
     #[test]
     fn reads_exactly() {
         for (text, ore) in [
-            ("0", 0), ("0.00", 0), ("-0.0", 0), ("79", 7900), ("79.9", 7990), ("79.90", 7990),
-            ("19.99", 1999), ("79.9000", 7990), ("7.99e1", 7990), ("799E-1", 7990), ("1e2", 10000),
+            ("0", 0),
+            ("0.00", 0),
+            ("-0.0", 0),
+            ("79", 7900),
+            ("79.9", 7990),
+            ("79.90", 7990),
+            ("19.99", 1999),
+            ("79.9000", 7990),
+            ("7.99e1", 7990),
+            ("799E-1", 7990),
+            ("1e2", 10000),
         ] {
             assert_eq!(ore_from_json(text), Ok(ore), "{text}");
         }
         for (text, error) in [
-            ("79.905", CostError::FinerThanOre), ("-1", CostError::Negative),
-            ("\"79\"", CostError::NotANumber), ("true", CostError::NotANumber),
-            ("", CostError::NotANumber), ("1e99", CostError::TooLarge),
-            ("1e-99", CostError::FinerThanOre), ("1e99999999999", CostError::NotANumber),
+            ("79.905", CostError::FinerThanOre),
+            ("-1", CostError::Negative),
+            ("\"79\"", CostError::NotANumber),
+            ("true", CostError::NotANumber),
+            ("", CostError::NotANumber),
+            ("1e99", CostError::TooLarge),
+            ("1e-99", CostError::FinerThanOre),
+            ("1e99999999999", CostError::NotANumber),
         ] {
             assert_eq!(ore_from_json(text), Err(error), "{text}");
         }

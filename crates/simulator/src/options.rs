@@ -10,7 +10,6 @@ use serde::Deserialize;
 /// How a [`Simulator`](crate::Simulator) is started. `Options::default()` listens on a free port of
 /// `127.0.0.1`, in real time, with the one well-known test unit and nothing resolved.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Options {
     /// The address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
@@ -138,7 +137,12 @@ pub struct ResolveError(String);
 
 /// The address for a host: its own line first, then `*`.
 pub(crate) fn target(table: &[Resolve], host: &str) -> Option<SocketAddr> {
-    let of = |name: &str| table.iter().find(|r| r.host.eq_ignore_ascii_case(name)).map(|r| r.target);
+    let of = |name: &str| {
+        table
+            .iter()
+            .find(|r| r.host.eq_ignore_ascii_case(name))
+            .map(|r| r.target)
+    };
     of(host).or_else(|| of("*"))
 }
 

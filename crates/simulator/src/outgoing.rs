@@ -62,7 +62,10 @@ pub(crate) async fn call(shared: &Shared, call: Call) -> Result<Answer, NoAnswer
         Ok(result) => result,
         Err(_) => Err(NoAnswer::TimedOut(timeout.as_secs())),
     };
-    let note = [call.note.clone(), result.as_ref().err().map(ToString::to_string)];
+    let note = [
+        call.note.clone(),
+        result.as_ref().err().map(ToString::to_string),
+    ];
     let note: Vec<String> = note.into_iter().flatten().collect();
     let exchange = Exchange {
         at,
@@ -73,7 +76,10 @@ pub(crate) async fn call(shared: &Shared, call: Call) -> Result<Answer, NoAnswer
         headers: shown_headers(&sent_headers),
         request: call.body.as_deref().map(shown_body).unwrap_or_default(),
         status: result.as_ref().ok().map(|answer| answer.status),
-        response: result.as_ref().map(|answer| shown_body(&answer.body)).unwrap_or_default(),
+        response: result
+            .as_ref()
+            .map(|answer| shown_body(&answer.body))
+            .unwrap_or_default(),
         note: (!note.is_empty()).then(|| note.join("; ")),
     };
     tracing::info!(
@@ -90,7 +96,9 @@ pub(crate) async fn call(shared: &Shared, call: Call) -> Result<Answer, NoAnswer
 async fn send(shared: &Shared, call: &Call, sent: &mut HeaderMap) -> Result<Answer, NoAnswer> {
     let broken = |error: &dyn std::fmt::Display| NoAnswer::Connection(error.to_string());
     let url = Url::parse(&call.url).map_err(|e| NoAnswer::Url(e.to_string()))?;
-    let host = url.host_str().ok_or_else(|| NoAnswer::Url("it has no host".to_owned()))?;
+    let host = url
+        .host_str()
+        .ok_or_else(|| NoAnswer::Url("it has no host".to_owned()))?;
     let address =
         target(&shared.resolve, host).ok_or_else(|| NoAnswer::NotResolved(host.to_owned()))?;
     let authority = url[Position::BeforeHost..Position::AfterPort].to_owned();
@@ -118,17 +126,24 @@ async fn send(shared: &Shared, call: &Call, sent: &mut HeaderMap) -> Result<Answ
     sent.clone_from(request.headers());
 
     let stream = TcpStream::connect(address).await.map_err(|e| broken(&e))?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|e| broken(&e))?;
     let driver = Driver(tokio::spawn(async move {
         // How the connection ended shows in the answer.
         let _ = connection.await;
     }));
     let response = sender.send_request(request).await.map_err(|e| broken(&e))?;
     let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), MOST).collect().await.map_err(|e| broken(&e))?;
+    let body = Limited::new(response.into_body(), MOST)
+        .collect()
+        .await
+        .map_err(|e| broken(&e))?;
     drop(driver);
-    Ok(Answer { status, body: body.to_bytes() })
+    Ok(Answer {
+        status,
+        body: body.to_bytes(),
+    })
 }
 
 /// Ends the connection's task with the call, also when the call is given up.

@@ -61,12 +61,12 @@ pub struct Refusal {
 
 macro_rules! refusals {
     ($($name:ident: $status:literal $sb:ident, $shape:ident $group:literal / $code:literal $cb:ident, $when:literal, $message:literal;)*) => {
-        $(pub(crate) const $name: Refusal = Refusal {
+        $(pub(crate) const $name: &Refusal = &Refusal {
             id: stringify!($name), status: $status, status_basis: Basis::$sb, shape: Shape::$shape,
             group: $group, code: $code, code_basis: Basis::$cb, when: $when, message: $message,
         };)*
         /// Every refusal, in the order in which a request is looked at.
-        pub const REFUSALS: &[Refusal] = &[$($name),*];
+        pub const REFUSALS: &[&Refusal] = &[$($name),*];
     };
 }
 
@@ -122,20 +122,28 @@ refusals! {
 
 impl Refusal {
     /// The refusal without a field.
-    pub(crate) fn plain(self) -> Refused {
-        Refused { refusal: self, field: None, detail: None, retry_after: None }
+    pub(crate) fn plain(&'static self) -> Refused {
+        Refused {
+            refusal: self,
+            field: None,
+            detail: None,
+            retry_after: None,
+        }
     }
 
     /// The refusal because of `field`.
-    pub(crate) fn on(self, field: &str) -> Refused {
-        Refused { field: Some(field.to_owned()), ..self.plain() }
+    pub(crate) fn on(&'static self, field: &str) -> Refused {
+        Refused {
+            field: Some(field.to_owned()),
+            ..self.plain()
+        }
     }
 }
 
 /// A refusal as it happened.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
-    pub(crate) refusal: Refusal,
+    refusal: &'static Refusal,
     field: Option<String>,
     detail: Option<String>,
     pub(crate) retry_after: Option<u64>,
@@ -154,7 +162,14 @@ impl Refused {
 
     /// The status and the body.
     pub(crate) fn answer(&self, context_id: &str) -> (StatusCode, Value) {
-        let Refusal { status, shape, group, code, message, .. } = self.refusal;
+        let Refusal {
+            status,
+            shape,
+            group,
+            code,
+            message,
+            ..
+        } = *self.refusal;
         let message = match (&self.field, &self.detail) {
             (Some(field), Some(detail)) => format!("{message}: {field} {detail}"),
             (Some(field), None) => format!("{message}: {field}"),
@@ -163,13 +178,20 @@ impl Refused {
         };
         let body = match shape {
             Shape::Vipps => {
-                let code = if code == "{field}" { self.field.as_deref().unwrap_or("body") } else { code };
+                let code = if code == "{field}" {
+                    self.field.as_deref().unwrap_or("body")
+                } else {
+                    code
+                };
                 vipps_error(group, code, &message, context_id)
             }
             Shape::Azure => azure_error(status, &message),
             Shape::Gateway => json!({ "statusCode": status, "message": message }),
         };
-        (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body)
+        (
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            body,
+        )
     }
 }
 
@@ -180,7 +202,10 @@ pub(crate) fn vipps_error(group: &str, code: &str, message: &str, context_id: &s
 
 /// An error body of Azure's (eCom OpenAPI 2.0.3, `ErrorFromAzure`).
 pub(crate) fn azure_error(status: u16, message: &str) -> Value {
-    let name = StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Error");
+    let name = StatusCode::from_u16(status)
+        .ok()
+        .and_then(|s| s.canonical_reason())
+        .unwrap_or("Error");
     json!({
         "responseInfo": { "responseCode": status, "responseMessage": name },
         "result": { "message": message },
@@ -201,7 +226,10 @@ pub fn refusal_table() -> String {
         let code = if r.code.is_empty() { "–" } else { r.code };
         table.push_str(&format!(
             "| {} | {} | {} | {group} | {code} | {} |\n",
-            r.when, r.status, r.status_basis.as_str(), r.code_basis.as_str()
+            r.when,
+            r.status,
+            r.status_basis.as_str(),
+            r.code_basis.as_str()
         ));
     }
     table

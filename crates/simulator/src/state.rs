@@ -1,13 +1,15 @@
 //! Everything the simulator knows, behind one lock that is never held while something waits.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 
 use crate::clock::{Clock, after};
-use crate::ecom::merchant::Callback;
+use crate::ecom::callback::Callback;
 use crate::ecom::payment::Payment;
 use crate::exchanges::Exchanges;
 use crate::faults::{Faults, Operation};
@@ -17,16 +19,31 @@ use crate::options::{Resolve, SalesUnit};
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// What all tasks share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     /// What comes before the path in the simulator's own URLs.
     pub(crate) url: String,
     pub(crate) resolve: Vec<Resolve>,
+    /// Where tasks run, also when a control is called from a thread outside of it.
+    pub(crate) runtime: Handle,
     state: Mutex<State>,
 }
 
+// The state holds tokens and customers.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Shared {
-    pub(crate) fn new(url: String, resolve: Vec<Resolve>, clock: Clock, units: Vec<SalesUnit>) -> Arc<Self> {
+    pub(crate) fn new(
+        url: String,
+        resolve: Vec<Resolve>,
+        clock: Clock,
+        units: Vec<SalesUnit>,
+    ) -> Arc<Self> {
         let state = State {
             clock,
             units,
@@ -40,7 +57,12 @@ impl Shared {
             transactions: 5_000_000_000,
             contexts: 0,
         };
-        Arc::new(Self { url, resolve, state: Mutex::new(state) })
+        Arc::new(Self {
+            url,
+            resolve,
+            runtime: Handle::current(),
+            state: Mutex::new(state),
+        })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -51,13 +73,12 @@ impl Shared {
 }
 
 /// An access token that was given out.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct AccessToken {
     pub(crate) client_id: String,
     pub(crate) ends: Timestamp,
 }
 
-#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) units: Vec<SalesUnit>,
@@ -98,11 +119,17 @@ impl State {
     }
 
     pub(crate) fn payment_mut(&mut self, msn: &str, order_id: &str) -> Option<&mut Payment> {
-        self.payments.get_mut(&(msn.to_owned(), order_id.to_owned()))
+        self.payments
+            .get_mut(&(msn.to_owned(), order_id.to_owned()))
     }
 
     /// Counts a call. `Err`: the limit is reached; the number of seconds until it isn't.
-    pub(crate) fn count(&mut self, operation: Operation, key: String, limit: usize) -> Result<(), u64> {
+    pub(crate) fn count(
+        &mut self,
+        operation: Operation,
+        key: String,
+        limit: usize,
+    ) -> Result<(), u64> {
         let now = self.now();
         let calls = self.calls.entry((operation, key)).or_default();
         while calls.front().is_some_and(|at| after(*at, MINUTE) <= now) {
@@ -137,11 +164,14 @@ impl State {
                 self.outbox.push(Callback::of(payment, deadline));
             }
         }
-        let (due, held) = std::mem::take(&mut self.held).into_iter().partition(|(at, _)| *at <= now);
+        let (due, held) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
         self.held = held;
         let mut due: Vec<(Timestamp, Callback)> = due;
         due.sort_by_key(|(at, _)| *at);
-        self.outbox.extend(due.into_iter().map(|(_, callback)| callback));
+        self.outbox
+            .extend(due.into_iter().map(|(_, callback)| callback));
     }
 }
 

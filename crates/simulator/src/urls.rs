@@ -44,7 +44,10 @@ fn parse(text: &str) -> Result<Url, String> {
     if text.chars().count() > MAX_LENGTH {
         return Err(format!("is longer than {MAX_LENGTH} characters"));
     }
-    if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
+    if text
+        .chars()
+        .any(|c| c.is_whitespace() || c.is_control() || c == '\\')
+    {
         return Err("is not a valid URL".to_owned());
     }
     Url::parse(text).map_err(|_| "is not a valid URL".to_owned())
@@ -67,14 +70,24 @@ fn public(url: &Url) -> Result<(), String> {
         Some(Host::Ipv6(ip)) => public_v6(ip),
         None => false,
     };
-    if reachable { Ok(()) } else { Err("must have a host that is reachable on the internet".to_owned()) }
+    if reachable {
+        Ok(())
+    } else {
+        Err("must have a host that is reachable on the internet".to_owned())
+    }
 }
 
 fn public_v4(ip: Ipv4Addr) -> bool {
     let [a, b, ..] = ip.octets();
     let shared = a == 100 && (64..128).contains(&b);
-    !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()
-        || ip.is_broadcast() || ip.is_multicast() || a == 0 || shared)
+    !(ip.is_private()
+        || ip.is_loopback()
+        || ip.is_link_local()
+        || ip.is_unspecified()
+        || ip.is_broadcast()
+        || ip.is_multicast()
+        || a == 0
+        || shared)
 }
 
 fn public_v6(ip: Ipv6Addr) -> bool {
@@ -94,18 +107,36 @@ mod tests {
     #[test]
     fn urls_that_vipps_calls() {
         for good in [
-            "https://shop.example/vipps", "https://shop.example", "https://shop.example:443/a?b=c",
-            "https://shop.example:8080/a", "https://a.b.shop.example/x", "https://8.8.8.8/x",
+            "https://shop.example/vipps",
+            "https://shop.example",
+            "https://shop.example:443/a?b=c",
+            "https://shop.example:8080/a",
+            "https://a.b.shop.example/x",
+            "https://8.8.8.8/x",
         ] {
             assert!(callable(good).is_ok(), "{good}: {:?}", callable(good));
         }
         for bad in [
-            "", "shop.example/vipps", "http://shop.example/vipps", "https://localhost/x",
-            "https://shop/x", "https://127.0.0.1/x", "https://10.0.0.1/x", "https://192.168.1.1/x",
-            "https://169.254.169.254/x", "https://[::1]/x", "https://[fe80::1]/x",
-            "https://[::ffff:10.0.0.1]/x", "https://0x7f000001/x", "https://shop.localhost/x",
-            "https://shop.example:9000/x", "https://u:p@shop.example/x", "https://shop.example/a b",
-            "ftp://shop.example/x", "https:shop.example\\x", "https://100.64.0.1/x",
+            "",
+            "shop.example/vipps",
+            "http://shop.example/vipps",
+            "https://localhost/x",
+            "https://shop/x",
+            "https://127.0.0.1/x",
+            "https://10.0.0.1/x",
+            "https://192.168.1.1/x",
+            "https://169.254.169.254/x",
+            "https://[::1]/x",
+            "https://[fe80::1]/x",
+            "https://[::ffff:10.0.0.1]/x",
+            "https://0x7f000001/x",
+            "https://shop.localhost/x",
+            "https://shop.example:9000/x",
+            "https://u:p@shop.example/x",
+            "https://shop.example/a b",
+            "ftp://shop.example/x",
+            "https:shop.example\\x",
+            "https://100.64.0.1/x",
         ] {
             assert!(callable(bad).is_err(), "{bad}");
         }
@@ -118,7 +149,13 @@ mod tests {
         for good in ["https://shop.example/thanks?o=1", "myapp://done"] {
             assert!(fall_back(good, false).is_ok(), "{good}");
         }
-        for bad in ["http://shop.example/x", "http://localhost/x", "javascript:alert(1)", "INTENT", "mailto:a"] {
+        for bad in [
+            "http://shop.example/x",
+            "http://localhost/x",
+            "javascript:alert(1)",
+            "INTENT",
+            "mailto:a",
+        ] {
             assert!(fall_back(bad, false).is_err(), "{bad}");
         }
         assert!(fall_back("INTENT", true).is_ok());

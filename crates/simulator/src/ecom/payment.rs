@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::clock::{after, days, minutes, written};
-use crate::money::ore_to_json;
+use super::customer::{Address, User};
+use crate::clock::{after, days, minutes};
 use crate::refusal::{
     CANCEL_CAPTURED, CANCEL_DONE, CANCEL_IN_3DS, CANCEL_TOO_LATE, CAPTURE_DONE,
     CAPTURE_NOT_ALLOWED, CAPTURE_NOT_RESERVED, CAPTURE_TOO_LATE, CAPTURE_TOO_MUCH,
@@ -28,13 +28,6 @@ const WINDOW: Duration = minutes(10);
 const CAPTURE_WINDOW: Duration = days(180);
 /// Refund is possible for 365 days after the reservation.
 const REFUND_WINDOW: Duration = days(365);
-/// Personal data is shown for 7 days after the reservation.
-const PERSONAL_DATA: Duration = days(7);
-/// What stands for personal data after that.
-const EXPIRED: &str = "[Expired]";
-/// The "first six digits" of the test card.
-const CARD_NUMBER_START: u64 = 492_560;
-
 /// Where a payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,96 +51,6 @@ pub enum PaymentState {
     TimedOut,
     /// The time ran out after the card was declined.
     Failed,
-}
-
-/// An address, as the customer chose it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Address {
-    /// Street and number.
-    pub address_line1: String,
-    /// A second line.
-    #[serde(default)]
-    pub address_line2: Option<String>,
-    /// The postcode: four digits in Norway.
-    pub post_code: String,
-    /// The place.
-    pub city: String,
-    /// The country's code.
-    #[serde(default = "norway")]
-    pub country: String,
-}
-
-fn norway() -> String {
-    "NO".to_owned()
-}
-
-impl Address {
-    fn at(line: &str, post_code: &str, city: &str) -> Self {
-        Self {
-            address_line1: line.to_owned(),
-            address_line2: None,
-            post_code: post_code.to_owned(),
-            city: city.to_owned(),
-            country: norway(),
-        }
-    }
-
-    /// The test customers' addresses; the first one, in Oslo, is the default.
-    #[must_use]
-    pub fn samples() -> Vec<Self> {
-        vec![
-            Self::at("Robert Levins gate 5", "0154", "Oslo"),
-            Self::at("Storgata 1", "9008", "Tromsø"),
-            Self::at("Vei 610", "9170", "Longyearbyen"),
-        ]
-    }
-}
-
-impl Default for Address {
-    fn default() -> Self {
-        Self::at("Robert Levins gate 5", "0154", "Oslo")
-    }
-}
-
-/// A test customer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct User {
-    /// First name.
-    pub first_name: String,
-    /// Last name.
-    pub last_name: String,
-    /// E-mail address.
-    pub email: String,
-    /// Phone number, 8 digits.
-    pub mobile_number: String,
-    /// Vipps' id of the customer; may hold `/`, `=` and `+`.
-    pub user_id: String,
-    /// The id for the userinfo API.
-    pub sub: String,
-}
-
-impl User {
-    /// The test customer with this phone number. The ids follow from the number: the same customer
-    /// has the same ids in every payment.
-    #[must_use]
-    pub fn with_phone(mobile_number: &str) -> Self {
-        Self {
-            first_name: "Ada".to_owned(),
-            last_name: "Lovelace".to_owned(),
-            email: "user@example.com".to_owned(),
-            mobile_number: mobile_number.to_owned(),
-            user_id: format!("uiJ/skNQ+{mobile_number}=="),
-            sub: format!("c06c4afe-d9e1-4c5d-939a-{mobile_number:0>12}"),
-        }
-    }
-}
-
-impl Default for User {
-    fn default() -> Self {
-        Self::with_phone("91234567")
-    }
 }
 
 /// One delivery that the shop offers.
@@ -260,7 +163,7 @@ pub(crate) struct Remembered {
     pub(crate) answer: (http::StatusCode, Value),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Payment {
     pub(crate) order: Order,
     /// The landing page's token.
@@ -269,8 +172,8 @@ pub(crate) struct Payment {
     pub(crate) created: Timestamp,
     opened: Option<Timestamp>,
     pub(crate) in_3ds: bool,
-    declined: bool,
-    reserved_at: Option<Timestamp>,
+    pub(super) declined: bool,
+    pub(super) reserved_at: Option<Timestamp>,
     pub(crate) authorised: u64,
     pub(crate) captured: u64,
     pub(crate) refunded: u64,
@@ -298,7 +201,11 @@ impl Payment {
         let text = order.text.clone();
         let mut payment = Self {
             token,
-            state: if order.skip_landing_page { PaymentState::Opened } else { PaymentState::Initiated },
+            state: if order.skip_landing_page {
+                PaymentState::Opened
+            } else {
+                PaymentState::Initiated
+            },
             created: at,
             opened: None,
             in_3ds: false,
@@ -319,7 +226,17 @@ impl Payment {
             order,
         };
         let amount = payment.order.amount;
-        payment.write("INITIATE", amount, true, Note { at, transaction_id, request_id: "", text: &text });
+        payment.write(
+            "INITIATE",
+            amount,
+            true,
+            Note {
+                at,
+                transaction_id,
+                request_id: "",
+                text: &text,
+            },
+        );
         payment
     }
 
@@ -339,15 +256,17 @@ impl Payment {
         matches!(self.state, PaymentState::Initiated | PaymentState::Opened)
     }
 
-    fn is_reserved(&self) -> bool {
+    pub(super) fn is_reserved(&self) -> bool {
         matches!(self.state, PaymentState::Reserved | PaymentState::Sale)
     }
 
     pub(crate) fn remaining_to_capture(&self) -> u64 {
-        self.authorised.saturating_sub(self.captured).saturating_sub(self.released)
+        self.authorised
+            .saturating_sub(self.captured)
+            .saturating_sub(self.released)
     }
 
-    fn remaining_to_refund(&self) -> u64 {
+    pub(super) fn remaining_to_refund(&self) -> u64 {
         self.captured.saturating_sub(self.refunded)
     }
 
@@ -383,7 +302,9 @@ impl Payment {
             return Ok(());
         }
         let state = serde_json::to_value(self.state).unwrap_or_default();
-        Err(format!("the payment no longer waits for the customer: it is {state}"))
+        Err(format!(
+            "the payment no longer waits for the customer: it is {state}"
+        ))
     }
 
     /// The customer approves: reserved, or captured at once.
@@ -401,7 +322,12 @@ impl Payment {
         };
         self.state = state;
         let text = self.order.text.clone();
-        let note = Note { at: now, transaction_id, request_id: "", text: &text };
+        let note = Note {
+            at: now,
+            transaction_id,
+            request_id: "",
+            text: &text,
+        };
         self.write(operation, self.authorised, true, note);
         Ok(())
     }
@@ -412,10 +338,24 @@ impl Payment {
         self.declined = true;
         self.in_3ds = false;
         let shipping = self.chosen.as_ref().map_or(0, |option| option.cost_ore);
-        let operation = if self.order.direct_capture { "SALE" } else { "RESERVE" };
+        let operation = if self.order.direct_capture {
+            "SALE"
+        } else {
+            "RESERVE"
+        };
         let text = self.order.text.clone();
-        let note = Note { at: now, transaction_id, request_id: "", text: &text };
-        self.write(operation, self.order.amount.saturating_add(shipping), false, note);
+        let note = Note {
+            at: now,
+            transaction_id,
+            request_id: "",
+            text: &text,
+        };
+        self.write(
+            operation,
+            self.order.amount.saturating_add(shipping),
+            false,
+            note,
+        );
         self.user_sees = Some("Your card was declined. Try another one.".to_owned());
         Ok(())
     }
@@ -429,7 +369,11 @@ impl Payment {
 
     /// The time has run out. `at` is the moment when it did.
     pub(crate) fn time_out(&mut self, at: Timestamp, transaction_id: String) {
-        let state = if self.declined { PaymentState::Failed } else { PaymentState::TimedOut };
+        let state = if self.declined {
+            PaymentState::Failed
+        } else {
+            PaymentState::TimedOut
+        };
         self.end(state, at, transaction_id);
     }
 
@@ -437,14 +381,23 @@ impl Payment {
         self.state = state;
         self.in_3ds = false;
         let text = self.order.text.clone();
-        let note = Note { at, transaction_id, request_id: "", text: &text };
+        let note = Note {
+            at,
+            transaction_id,
+            request_id: "",
+            text: &text,
+        };
         self.write("CANCEL", self.order.amount, true, note);
     }
 
     // What the merchant does.
 
     /// Captures `amount`, or all that is left. Gives the amount.
-    pub(crate) fn capture(&mut self, amount: Option<u64>, note: Note<'_>) -> Result<u64, Refusal> {
+    pub(crate) fn capture(
+        &mut self,
+        amount: Option<u64>,
+        note: Note<'_>,
+    ) -> Result<u64, &'static Refusal> {
         if self.is_waiting() {
             return Err(CAPTURE_NOT_RESERVED);
         }
@@ -467,7 +420,11 @@ impl Payment {
     }
 
     /// Refunds `amount`, or all that is captured and not yet refunded. Gives the amount.
-    pub(crate) fn refund(&mut self, amount: Option<u64>, note: Note<'_>) -> Result<u64, Refusal> {
+    pub(crate) fn refund(
+        &mut self,
+        amount: Option<u64>,
+        note: Note<'_>,
+    ) -> Result<u64, &'static Refusal> {
         if !self.is_waiting() && !self.is_reserved() {
             return Err(REFUND_CANCELLED);
         }
@@ -488,7 +445,11 @@ impl Payment {
     }
 
     /// Cancels the payment, or releases what is left of it. Gives the amount.
-    pub(crate) fn cancel(&mut self, release: bool, note: Note<'_>) -> Result<u64, Refusal> {
+    pub(crate) fn cancel(
+        &mut self,
+        release: bool,
+        note: Note<'_>,
+    ) -> Result<u64, &'static Refusal> {
         if self.is_waiting() {
             if self.in_3ds {
                 return Err(CANCEL_IN_3DS);
@@ -515,215 +476,107 @@ impl Payment {
         Ok(left)
     }
 
-    fn later_than(&self, window: Duration, now: Timestamp) -> bool {
+    pub(super) fn later_than(&self, window: Duration, now: Timestamp) -> bool {
         self.reserved_at.is_some_and(|at| now > after(at, window))
-    }
-
-    // What is shown.
-
-    /// The status that the callback tells (eCom guide, "Callback statuses").
-    pub(crate) fn callback_status(&self) -> &'static str {
-        match self.state {
-            PaymentState::Reserved if self.shares_profile() => "RESERVE",
-            PaymentState::Reserved => "RESERVED",
-            PaymentState::Sale => "SALE",
-            PaymentState::Failed if self.order.direct_capture => "SALE_FAILED",
-            PaymentState::Failed => "RESERVE_FAILED",
-            PaymentState::TimedOut | PaymentState::Initiated | PaymentState::Opened => "REJECTED",
-            PaymentState::CancelledByUser
-            | PaymentState::CancelledByMerchant
-            | PaymentState::Voided => "CANCELLED",
-        }
-    }
-
-    /// Express, or userinfo: the callback has the longer form.
-    fn shares_profile(&self) -> bool {
-        self.order.express.is_some() || self.order.scope.is_some()
-    }
-
-    /// The callback's body (eCom OpenAPI 2.0.3, `TransactionUpdateCallbackOneOf`).
-    pub(crate) fn callback_body(&self, at: Timestamp) -> Value {
-        let amount = if self.is_reserved() { self.authorised } else { self.order.amount };
-        let transaction_id = self.history.last().map_or("", |e| e.transaction_id.as_str());
-        let mut body = json!({
-            "merchantSerialNumber": msn_value(&self.order.msn, self.order.msn_as_number),
-            "orderId": self.order.order_id,
-            "transactionInfo": {
-                "amount": amount,
-                "status": self.callback_status(),
-                "timeStamp": written(at),
-                "transactionId": transaction_id,
-            },
-        });
-        let Some(object) = body.as_object_mut() else { return body };
-        if self.is_reserved() && self.shares_profile() {
-            if let Some(mut shipping) = self.shipping_details(at) {
-                // Here the postcode is called zipCode, and nowhere else.
-                if let Some(address) = shipping.get_mut("address").and_then(Value::as_object_mut)
-                    && let Some(code) = address.remove("postCode")
-                {
-                    address.insert("zipCode".to_owned(), code);
-                }
-                object.insert("shippingDetails".to_owned(), shipping);
-            }
-            if let Some(user) = self.user_details(at) {
-                object.insert("userDetails".to_owned(), user);
-            }
-        }
-        let error = match self.state {
-            PaymentState::Failed => Some(("42", "Refused by the issuer")),
-            PaymentState::TimedOut => Some(("45", "Reservation failed, reason unknown")),
-            _ => None,
-        };
-        if let Some((code, message)) = error {
-            let info = json!({ "errorGroup": "Payment", "errorCode": code, "errorMessage": message });
-            object.insert("errorInfo".to_owned(), info);
-        }
-        body
-    }
-
-    /// The answer to details (eCom OpenAPI 2.0.3, `TransactionDetails`).
-    pub(crate) fn details(&self, now: Timestamp) -> Value {
-        let history: Vec<Value> = self
-            .history
-            .iter()
-            .rev()
-            .map(|e| {
-                json!({
-                    "amount": e.amount,
-                    "operation": e.operation,
-                    "operationSuccess": e.operation_success,
-                    "requestId": e.request_id,
-                    "timeStamp": written(e.at),
-                    "transactionId": e.transaction_id,
-                    "transactionText": e.transaction_text,
-                })
-            })
-            .collect();
-        let mut details = json!({ "orderId": self.order.order_id, "transactionLogHistory": history });
-        let Some(object) = details.as_object_mut() else { return details };
-        if self.user_has_acted() {
-            let mut summary = self.summary();
-            if self.reserved_at.is_some()
-                && let Some(summary) = summary.as_object_mut()
-            {
-                summary.insert("bankIdentificationNumber".to_owned(), CARD_NUMBER_START.into());
-            }
-            object.insert("transactionSummary".to_owned(), summary);
-        }
-        if self.reserved_at.is_some() && self.shares_profile() {
-            if let Some(shipping) = self.shipping_details(now) {
-                object.insert("shippingDetails".to_owned(), shipping);
-            }
-            if let Some(user) = self.user_details(now) {
-                object.insert("userDetails".to_owned(), user);
-            }
-            if let Some(user) = &self.user {
-                object.insert("sub".to_owned(), user.sub.as_str().into());
-            }
-        }
-        details
-    }
-
-    fn user_has_acted(&self) -> bool {
-        self.declined || self.reserved_at.is_some() || self.state == PaymentState::CancelledByUser
-    }
-
-    /// The answer to the deprecated status call (eCom OpenAPI 2.0.3, `PaymentStatus`).
-    pub(crate) fn status(&self) -> Value {
-        let last = self.history.last();
-        let status = match self.state {
-            PaymentState::CancelledByUser => "REJECTED",
-            PaymentState::Failed => "FAILED",
-            _ => match last {
-                Some(e) if e.operation_success => e.operation,
-                _ => "INITIATE",
-            },
-        };
-        json!({
-            "orderId": self.order.order_id,
-            "transactionInfo": {
-                "amount": last.map_or(self.order.amount, |e| e.amount),
-                "status": status,
-                "timeStamp": written(last.map_or(self.created, |e| e.at)),
-                "transactionId": last.map_or("", |e| e.transaction_id.as_str()),
-            },
-        })
-    }
-
-    pub(crate) fn summary(&self) -> Value {
-        json!({
-            "capturedAmount": self.captured,
-            "refundedAmount": self.refunded,
-            "remainingAmountToCapture": self.remaining_to_capture(),
-            "remainingAmountToRefund": self.remaining_to_refund(),
-        })
-    }
-
-    /// Whether a card was used: only then the answers name it.
-    pub(crate) fn payment_instrument(&self) -> Option<&'static str> {
-        self.reserved_at.map(|_| "Visa")
-    }
-
-    fn shipping_details(&self, now: Timestamp) -> Option<Value> {
-        let option = self.chosen.as_ref()?;
-        let shown = |text: &str| self.personal(text, now);
-        let mut details = json!({
-            "shippingCost": ore_to_json(option.cost_ore),
-            "shippingMethod": option.shipping_method,
-            "shippingMethodId": option.shipping_method_id,
-        });
-        if let (Some(address), Some(object)) = (&self.address, details.as_object_mut()) {
-            // The country is no secret, and the schema knows only "Norway".
-            let country = match address.country.as_str() {
-                "NO" | "no" | "Norway" => "Norway",
-                other => other,
-            };
-            let mut written = json!({
-                "addressLine1": shown(&address.address_line1),
-                "city": shown(&address.city),
-                "country": country,
-                "postCode": shown(&address.post_code),
-            });
-            if let (Some(line), Some(written)) = (&address.address_line2, written.as_object_mut()) {
-                written.insert("addressLine2".to_owned(), shown(line).into());
-            }
-            object.insert("address".to_owned(), written);
-        }
-        Some(details)
-    }
-
-    fn user_details(&self, now: Timestamp) -> Option<Value> {
-        let user = self.user.as_ref()?;
-        let shown = |text: &str| self.personal(text, now);
-        Some(json!({
-            "bankIdVerified": 1,
-            "email": shown(&user.email),
-            "firstName": shown(&user.first_name),
-            "lastName": shown(&user.last_name),
-            "mobileNumber": shown(&user.mobile_number),
-            // The id stays: the merchant has to know whose consent is taken back.
-            "userId": user.user_id,
-        }))
-    }
-
-    fn personal<'a>(&self, text: &'a str, now: Timestamp) -> &'a str {
-        if self.later_than(PERSONAL_DATA, now) { EXPIRED } else { text }
     }
 
     /// The deliveries that the customer can choose from now.
     pub(crate) fn options(&self) -> &[ShippingOption] {
         match self.quotes.last() {
             Some(quote) => &quote.options,
-            None => self.order.express.as_ref().map_or(&[], |e| &e.static_options),
+            None => self
+                .order
+                .express
+                .as_ref()
+                .map_or(&[], |e| &e.static_options),
         }
     }
 }
 
-/// An MSN as the callback carries it: the schema says a string, the guide's samples are numbers.
-pub(crate) fn msn_value(msn: &str, as_number: bool) -> Value {
-    match msn.parse::<u64>() {
-        Ok(number) if as_number => number.into(),
-        _ => msn.into(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug, Clone)]
+    enum Act {
+        Capture(Option<u64>),
+        Refund(Option<u64>),
+        Cancel(bool),
+        Pass(u64),
+        Approve,
+        Decline,
+        Reject,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let amount = || prop::option::of(1..15_000_u64);
+        prop_oneof![
+            4 => amount().prop_map(Act::Capture),
+            4 => amount().prop_map(Act::Refund),
+            1 => any::<bool>().prop_map(Act::Cancel),
+            1 => (0..400_u64).prop_map(Act::Pass),
+            2 => Just(Act::Approve),
+            1 => Just(Act::Decline),
+            1 => Just(Act::Reject),
+        ]
+    }
+
+    fn payment(direct_capture: bool, at: Timestamp) -> Payment {
+        let order = Order {
+            msn: "123456".to_owned(),
+            order_id: "acme-1".to_owned(),
+            amount: 10_000,
+            text: "socks".to_owned(),
+            callback_prefix: String::new(),
+            fall_back: String::new(),
+            auth_token: None,
+            phone: None,
+            scope: None,
+            skip_landing_page: false,
+            express: None,
+            direct_capture,
+            msn_as_number: false,
+        };
+        Payment::new(order, String::new(), at, "1".to_owned())
+    }
+
+    proptest! {
+        /// Whatever is tried, in whatever order: no money appears or disappears, a refusal changes
+        /// nothing, and the history adds up to the sums.
+        #[test]
+        fn the_sums_hold(direct in any::<bool>(), acts in prop::collection::vec(act(), 0..40)) {
+            let mut now = Timestamp::UNIX_EPOCH;
+            let mut payment = payment(direct, now);
+            for act in acts {
+                let before = payment.clone();
+                let note = || Note { at: now, transaction_id: "2".to_owned(), request_id: "", text: "" };
+                let id = "3".to_owned();
+                let refused = match act {
+                    Act::Capture(amount) => payment.capture(amount, note()).is_err(),
+                    Act::Refund(amount) => payment.refund(amount, note()).is_err(),
+                    Act::Cancel(release) => payment.cancel(release, note()).is_err(),
+                    Act::Approve => payment.approve(now, id).is_err(),
+                    Act::Decline => payment.decline(now, id).is_err(),
+                    Act::Reject => payment.reject(now, id).is_err(),
+                    Act::Pass(n) => { now = after(now, days(n)); false }
+                };
+                if refused {
+                    prop_assert_eq!(&before.history, &payment.history);
+                    prop_assert_eq!(before.summary(), payment.summary());
+                    prop_assert_eq!(before.state, payment.state);
+                }
+                let of = |operation: &str| -> u64 {
+                    let entries = payment.history.iter().filter(|e| e.operation == operation && e.operation_success);
+                    entries.map(|e| e.amount).sum()
+                };
+                prop_assert!(payment.captured + payment.released <= payment.authorised);
+                prop_assert!(payment.refunded <= payment.captured);
+                prop_assert_eq!(of("REFUND"), payment.refunded);
+                prop_assert_eq!(of("VOID"), payment.released);
+                prop_assert_eq!(of("CAPTURE") + of("SALE"), payment.captured);
+                prop_assert_eq!(of("RESERVE") + of("SALE"), payment.authorised);
+            }
+        }
     }
 }

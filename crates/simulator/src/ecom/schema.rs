@@ -90,8 +90,15 @@ pub struct Field {
 
 const fn field(schema: &'static str, name: &'static str, kind: Kind) -> Field {
     Field {
-        schema, name, kind, required: false, min_length: None, max_length: None, minimum: None,
-        pattern: None, one_of: &[],
+        schema,
+        name,
+        kind,
+        required: false,
+        min_length: None,
+        max_length: None,
+        minimum: None,
+        pattern: None,
+        one_of: &[],
     }
 }
 
@@ -126,50 +133,156 @@ use Kind::{Boolean, Integer, List, Number, Object, Text};
 
 /// Every field that a merchant sends, as the simulator checks it.
 pub const FIELDS: &[Field] = &[
-    field("InitiatePaymentCommand", "customerInfo", Object("CustomerInfo")).required(),
-    field("InitiatePaymentCommand", "merchantInfo", Object("MerchantInfo")).required(),
-    field("InitiatePaymentCommand", "transaction", Object("TransactionInfoInitiate")).required(),
-    field("CustomerInfo", "mobileNumber", Text).min(8).max(8).pattern(Pattern::Phone),
-    field("MerchantInfo", "merchantSerialNumber", Text).required().min(5).max(6).pattern(Pattern::Msn),
-    field("MerchantInfo", "callbackPrefix", Text).required().max(255),
+    field(
+        "InitiatePaymentCommand",
+        "customerInfo",
+        Object("CustomerInfo"),
+    )
+    .required(),
+    field(
+        "InitiatePaymentCommand",
+        "merchantInfo",
+        Object("MerchantInfo"),
+    )
+    .required(),
+    field(
+        "InitiatePaymentCommand",
+        "transaction",
+        Object("TransactionInfoInitiate"),
+    )
+    .required(),
+    field("CustomerInfo", "mobileNumber", Text)
+        .min(8)
+        .max(8)
+        .pattern(Pattern::Phone),
+    field("MerchantInfo", "merchantSerialNumber", Text)
+        .required()
+        .min(5)
+        .max(6)
+        .pattern(Pattern::Msn),
+    field("MerchantInfo", "callbackPrefix", Text)
+        .required()
+        .max(255),
     field("MerchantInfo", "fallBack", Text).required().max(255),
     field("MerchantInfo", "authToken", Text).max(255),
     field("MerchantInfo", "consentRemovalPrefix", Text).max(255),
     field("MerchantInfo", "shippingDetailsPrefix", Text).max(255),
     field("MerchantInfo", "isApp", Boolean),
     field("MerchantInfo", "paymentType", Text).one_of(&[REGULAR, EXPRESS]),
-    field("MerchantInfo", "staticShippingDetails", List("ShippingDetails")),
-    field("TransactionInfoInitiate", "amount", Integer).required().at_least(100).pattern(Pattern::ThreeDigits),
-    field("TransactionInfoInitiate", "orderId", Text).required().max(50).pattern(Pattern::OrderId),
-    field("TransactionInfoInitiate", "transactionText", Text).required().max(100),
+    field(
+        "MerchantInfo",
+        "staticShippingDetails",
+        List("ShippingDetails"),
+    ),
+    field("TransactionInfoInitiate", "amount", Integer)
+        .required()
+        .at_least(100)
+        .pattern(Pattern::ThreeDigits),
+    field("TransactionInfoInitiate", "orderId", Text)
+        .required()
+        .max(50)
+        .pattern(Pattern::OrderId),
+    field("TransactionInfoInitiate", "transactionText", Text)
+        .required()
+        .max(100),
     field("TransactionInfoInitiate", "skipLandingPage", Boolean),
     field("TransactionInfoInitiate", "scope", Text),
-    field("TransactionInfoInitiate", "additionalData", Object("AdditionalTransactionData")),
-    field("TransactionInfoInitiate", "useExplicitCheckoutFlow", Boolean),
-    field("AdditionalTransactionData", "passengerName", Text).required().min(1).max(49),
-    field("AdditionalTransactionData", "airlineCode", Text).required().min(3).max(3),
-    field("AdditionalTransactionData", "airlineDesignatorCode", Text).required().min(2).max(2),
-    field("AdditionalTransactionData", "ticketNumber", Text).min(1).max(150),
-    field("AdditionalTransactionData", "agencyInvoiceNumber", Text).required().min(1).max(6),
-    field("ShippingDetails", "isDefault", Text).required().one_of(&["Y", "N"]),
+    field(
+        "TransactionInfoInitiate",
+        "additionalData",
+        Object("AdditionalTransactionData"),
+    ),
+    field(
+        "TransactionInfoInitiate",
+        "useExplicitCheckoutFlow",
+        Boolean,
+    ),
+    field("AdditionalTransactionData", "passengerName", Text)
+        .required()
+        .min(1)
+        .max(49),
+    field("AdditionalTransactionData", "airlineCode", Text)
+        .required()
+        .min(3)
+        .max(3),
+    field("AdditionalTransactionData", "airlineDesignatorCode", Text)
+        .required()
+        .min(2)
+        .max(2),
+    field("AdditionalTransactionData", "ticketNumber", Text)
+        .min(1)
+        .max(150),
+    field("AdditionalTransactionData", "agencyInvoiceNumber", Text)
+        .required()
+        .min(1)
+        .max(6),
+    field("ShippingDetails", "isDefault", Text)
+        .required()
+        .one_of(&["Y", "N"]),
     field("ShippingDetails", "priority", Integer),
-    field("ShippingDetails", "shippingCost", Number).required().at_least(0),
-    field("ShippingDetails", "shippingMethod", Text).required().max(256),
-    field("ShippingDetails", "shippingMethodId", Text).required().max(100),
-    field("PaymentActionsRequest", "merchantInfo", Object("MerchantInfoPayment")),
-    field("PaymentActionsRequest", "transaction", Object("Transaction")),
-    field("MerchantInfoPayment", "merchantSerialNumber", Text).required().min(5).max(6).pattern(Pattern::Msn),
-    field("Transaction", "amount", Integer).at_least(100).pattern(Pattern::ThreeDigits),
-    field("Transaction", "transactionText", Text).required().max(100),
-    field("CancelPaymentActionRequest", "merchantInfo", Object("MerchantInfoPayment")).required(),
-    field("CancelPaymentActionRequest", "transaction", Object("CancelTransaction")).required(),
-    field("CancelPaymentActionRequest", "shouldReleaseRemainingFunds", Boolean),
-    field("CancelTransaction", "transactionText", Text).required().max(100),
+    field("ShippingDetails", "shippingCost", Number)
+        .required()
+        .at_least(0),
+    field("ShippingDetails", "shippingMethod", Text)
+        .required()
+        .max(256),
+    field("ShippingDetails", "shippingMethodId", Text)
+        .required()
+        .max(100),
+    field(
+        "PaymentActionsRequest",
+        "merchantInfo",
+        Object("MerchantInfoPayment"),
+    ),
+    field(
+        "PaymentActionsRequest",
+        "transaction",
+        Object("Transaction"),
+    ),
+    field("MerchantInfoPayment", "merchantSerialNumber", Text)
+        .required()
+        .min(5)
+        .max(6)
+        .pattern(Pattern::Msn),
+    field("Transaction", "amount", Integer)
+        .at_least(100)
+        .pattern(Pattern::ThreeDigits),
+    field("Transaction", "transactionText", Text)
+        .required()
+        .max(100),
+    field(
+        "CancelPaymentActionRequest",
+        "merchantInfo",
+        Object("MerchantInfoPayment"),
+    )
+    .required(),
+    field(
+        "CancelPaymentActionRequest",
+        "transaction",
+        Object("CancelTransaction"),
+    )
+    .required(),
+    field(
+        "CancelPaymentActionRequest",
+        "shouldReleaseRemainingFunds",
+        Boolean,
+    ),
+    field("CancelTransaction", "transactionText", Text)
+        .required()
+        .max(100),
     field("ForceApproveRequest", "customerPhoneNumber", Text).pattern(Pattern::Phone),
     field("ForceApproveRequest", "token", Text),
     field("FetchShippingCostResponse", "addressId", Integer).required(),
-    field("FetchShippingCostResponse", "orderId", Text).required().max(50).pattern(Pattern::OrderId),
-    field("FetchShippingCostResponse", "shippingDetails", List("ShippingDetails")).required(),
+    field("FetchShippingCostResponse", "orderId", Text)
+        .required()
+        .max(50)
+        .pattern(Pattern::OrderId),
+    field(
+        "FetchShippingCostResponse",
+        "shippingDetails",
+        List("ShippingDetails"),
+    )
+    .required(),
 ];
 
 /// `paymentType` of a regular payment, which is also the default.
@@ -232,7 +345,8 @@ fn check_value(field: &Field, value: &Value, depth: usize) -> Result<(), Refused
         (Integer, _) => wrong("must be an integer"),
         (Number, Value::Number(n)) => {
             // Only whether it is negative; the exact value is read from the text elsewhere.
-            if field.minimum == Some(0) && n.to_string().starts_with('-') && n.as_f64() != Some(0.0) {
+            if field.minimum == Some(0) && n.to_string().starts_with('-') && n.as_f64() != Some(0.0)
+            {
                 return wrong("must not be negative");
             }
             Ok(())
@@ -289,9 +403,9 @@ fn check_integer(field: &Field, number: &serde_json::Number) -> Result<(), Refus
         return Ok(());
     }
     match (field.minimum, value) {
-        (Some(minimum), Some(value)) if value < minimum => {
-            Err(INVALID_FIELD.on(field.name).because(format!("is smaller than {minimum}")))
-        }
+        (Some(minimum), Some(value)) if value < minimum => Err(INVALID_FIELD
+            .on(field.name)
+            .because(format!("is smaller than {minimum}"))),
         // Above the largest i64 there is no amount of money.
         (_, None) => Err(INVALID_FIELD.on(field.name).because("is too large")),
         _ => Ok(()),

@@ -1,0 +1,278 @@
+//! The admin door's answers.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use kasse_core::{
+    CallerKey, Error, ErrorKind, Flow, Outcome, Part, Reference, ShopFlow, ShopId, Target, Who,
+    after,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use subtle::ConstantTimeEq;
+use tokio::time::Instant;
+
+use super::{Act, Acted, PaymentList, PaymentView, ProblemDetails, Query, TraceView, amount};
+use crate::http::{Work, read};
+
+/// How long a request may take in all.
+const WITHIN: Duration = Duration::from_secs(30);
+/// How long an ask may wait for Vipps before it is answered "pending".
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// What the answers are made with.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin {
+    pub(crate) flow: Flow,
+    pub(crate) work: Work,
+    pub(crate) token: SecretString,
+}
+
+pub(crate) fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/admin/payments", get(list))
+        .route("/admin/payments/{shop}/{reference}", get(show))
+        .route("/admin/payments/{shop}/{reference}/{verb}", post(act))
+        .fallback(async || {
+            problem(not_found(
+                "There is no such page",
+                "the address is not one of the admin's.",
+            ))
+        })
+        .layer(middleware::from_fn_with_state(admin.clone(), authenticate))
+        .with_state(admin)
+}
+
+/// Lets in who shows the token. All paths alike, so that nothing is learnt without it.
+async fn authenticate(State(admin): State<Admin>, request: Request, next: Next) -> Response {
+    let shown = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .unwrap_or_default();
+    // Lengths may differ in time; the token's own is no secret.
+    if !bool::from(shown.ct_eq(admin.token.expose_secret().as_bytes())) {
+        let details = ProblemDetails {
+            r#type: "urn:kasse:problem:unauthorised".into(),
+            title: "You are not let in".into(),
+            status: StatusCode::UNAUTHORIZED.as_u16(),
+            detail: "the token is missing or wrong.".into(),
+            who: Who::Merchant,
+            advice: "Use the token in admin.json of the running server's data folder.".into(),
+        };
+        let mut answer = details.into_response();
+        answer
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        return answer;
+    }
+    let method = request.method().clone();
+    let mut answer = next.run(request).await;
+    answer
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    tracing::debug!(%method, kind = "admin", status = answer.status().as_u16(), "request");
+    answer
+}
+
+async fn list(
+    State(admin): State<Admin>,
+    query: Result<axum::extract::Query<Query>, QueryRejection>,
+) -> Response {
+    let Ok(axum::extract::Query(query)) = query else {
+        return problem(Error::invalid(
+            "The list cannot be made",
+            "a part of the query is not known or cannot be read.",
+            "Use shop, order, state, most and before.",
+        ));
+    };
+    match admin.flow.payments(&query.filter()).await {
+        Ok(payments) => {
+            let payments = payments.into_iter().map(PaymentView::from).collect();
+            json(StatusCode::OK, &PaymentList { payments })
+        }
+        Err(error) => problem(error),
+    }
+}
+
+async fn show(State(admin): State<Admin>, Path(path): Path<(String, String)>) -> Response {
+    let found = async {
+        let (shop, reference) = names(&path.0, &path.1)?;
+        let trace = admin.flow.trace(&shop, &reference).await?;
+        Ok(TraceView {
+            payment: trace.payment.into(),
+            personal_data: trace.personal,
+            events: trace.events,
+            commands: trace.commands.into_iter().map(Into::into).collect(),
+            to_tell: trace.deliveries.into_iter().map(Into::into).collect(),
+            unread: trace.unread.into_iter().map(Into::into).collect(),
+            quotes: trace.quotes.into_iter().map(Into::into).collect(),
+        })
+    };
+    match found.await {
+        Ok(trace) => json(StatusCode::OK, &trace),
+        Err(error) => problem(error),
+    }
+}
+
+/// Which of the three.
+#[derive(Debug, Clone, Copy)]
+enum Verb {
+    Capture,
+    Refund,
+    Cancel,
+}
+
+async fn act(
+    State(admin): State<Admin>,
+    Path((shop, reference, verb)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let until = Instant::now() + WITHIN;
+    let verb = match verb.as_str() {
+        "capture" => Verb::Capture,
+        "refund" => Verb::Refund,
+        "cancel" => Verb::Cancel,
+        _ => {
+            return problem(not_found(
+                "There is no such page",
+                "a payment can be asked for capture, refund and cancel.",
+            ));
+        }
+    };
+    let body = match read(&headers, body, until).await {
+        Ok(body) => body,
+        Err(status) => return status.into_response(),
+    };
+    // Acting goes on when the command line is stopped meanwhile, as with every other caller.
+    let work = admin.work.clone();
+    work.run(until, async move {
+        match ask(&admin, &shop, &reference, verb, &body).await {
+            Ok(outcome) => acted(outcome),
+            Err(error) => problem(error),
+        }
+    })
+    .await
+}
+
+async fn ask(
+    admin: &Admin,
+    shop: &str,
+    reference: &str,
+    verb: Verb,
+    body: &[u8],
+) -> Result<Outcome, Error> {
+    let (shop, reference) = names(shop, reference)?;
+    let body = if body.is_empty() { b"{}" } else { body };
+    let what: Act = serde_json::from_slice(body).map_err(|_| {
+        Error::invalid(
+            "The request cannot be read",
+            "its body is not the JSON that is expected.",
+            "Send {\"amount\": \"79.90\", \"key\": \"…\"}; both may be left out.",
+        )
+    })?;
+    let key = what.key.map(CallerKey::new).transpose().map_err(|error| {
+        Error::invalid(
+            "The key cannot be used",
+            format!("{error}."),
+            "Use another key.",
+        )
+    })?;
+    let payment = admin.flow.trace(&shop, &reference).await?.payment;
+    let part = match &what.amount {
+        None => Part::rest(),
+        Some(text) => Part::of(amount(text, payment.amount.currency)?),
+    };
+    let target = Target {
+        at: payment.order,
+        reference: Some(reference.clone()),
+        key,
+    };
+    let flow: ShopFlow = admin.flow.shop_flow(&shop);
+    let cx = admin.flow.context();
+    let cx = cx.until(after(cx.now(), ANSWER_WITHIN));
+    let (word, outcome) = match verb {
+        Verb::Capture => ("capture", flow.capture(&cx, &target, &part).await),
+        Verb::Refund => ("refund", flow.refund(&cx, &target, &part).await),
+        Verb::Cancel if what.amount.is_some() => {
+            return Err(Error::invalid(
+                "A cancellation takes no amount",
+                "it lets the whole payment go, or all that is left of it.",
+                "Leave the amount out, or capture and refund with one.",
+            ));
+        }
+        Verb::Cancel => ("cancel", flow.cancel(&cx, &target).await),
+    };
+    let ended = match &outcome {
+        Outcome::Started(_) | Outcome::Done(_) => "done",
+        Outcome::Pending(_) => "pending",
+        Outcome::Refused(_) => "refused",
+    };
+    tracing::info!(%shop, %reference, verb = word, outcome = ended, "asked by the command line");
+    Ok(outcome)
+}
+
+fn acted(outcome: Outcome) -> Response {
+    match outcome {
+        Outcome::Started(payment) | Outcome::Done(payment) => {
+            let payment = Box::new(PaymentView::from(*payment));
+            json(StatusCode::OK, &Acted::Done { payment })
+        }
+        Outcome::Pending(payment) => {
+            let payment = Box::new(PaymentView::from(*payment));
+            json(StatusCode::ACCEPTED, &Acted::Pending { payment })
+        }
+        Outcome::Refused(error) => json(error.status(), &Acted::Refused { error }),
+    }
+}
+
+/// Names that are none name nothing: 404, as for those that are free.
+fn names(shop: &str, reference: &str) -> Result<(ShopId, Reference), Error> {
+    match (ShopId::new(shop), Reference::new(reference)) {
+        (Ok(shop), Ok(reference)) => Ok((shop, reference)),
+        _ => Err(not_found(
+            "There is no such payment",
+            "the shop's name or the reference is none.",
+        )),
+    }
+}
+
+fn not_found(what: &str, why: &str) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        Who::Shop,
+        what,
+        why,
+        "See `kasse payments list`.",
+    )
+}
+
+fn problem(error: Error) -> Response {
+    ProblemDetails::from(error).into_response()
+}
+
+impl IntoResponse for ProblemDetails {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut answer = json(status, &self);
+        let problem = HeaderValue::from_static("application/problem+json");
+        answer.headers_mut().insert(CONTENT_TYPE, problem);
+        answer
+    }
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => (status, [(CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,379 @@
+//! What comes in from Vipps, customers' browsers and the engines.
+//!
+//! `/vipps/…`, `/return/…` and `/engine/…` are the flow's. `/health` and `/ready` are for whoever
+//! keeps the process running. Everything else is 404.
+
+use std::future::Future;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::CONTENT_LENGTH;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use kasse_core::{Flow, Reference, ShopId};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// The largest body of a request.
+const LARGEST_BODY: usize = 1024 * 1024;
+/// How long a request may take in all.
+const WITHIN: Duration = Duration::from_secs(30);
+/// How long the journal may take to say that it is there.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+
+/// What the handlers need.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    pub(crate) flow: Flow,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) work: Work,
+}
+
+/// Work that goes on when its caller is gone. Who stops waits until every copy is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    held: mpsc::Sender<()>,
+}
+
+/// The end of all [`Work`] can be awaited here.
+#[derive(Debug)]
+pub(crate) struct WorkEnd(mpsc::Receiver<()>);
+
+impl Work {
+    pub(crate) fn new() -> (Self, WorkEnd) {
+        // Nothing is ever sent: what counts is that the senders are gone.
+        let (held, end) = mpsc::channel(1);
+        (Self { held }, WorkEnd(end))
+    }
+
+    /// Does it, whether or not the caller goes on, and answers when it is done. After `until` the
+    /// caller is answered 504, and the work goes on; work that panicked is answered 500.
+    pub(crate) async fn run<F>(&self, until: Instant, work: F) -> Response
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
+        let held = self.held.clone();
+        let task = tokio::spawn(async move {
+            let answer = work.await;
+            drop(held);
+            answer
+        });
+        match timeout_at(until, task).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => {
+                tracing::error!("a request's work panicked; this is a bug of kasse");
+                status(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            Err(_) => status(StatusCode::GATEWAY_TIMEOUT),
+        }
+    }
+}
+
+impl WorkEnd {
+    pub(crate) async fn all_done(&mut self) {
+        let _ = self.0.recv().await;
+    }
+}
+
+pub(crate) fn router(door: Door) -> Router {
+    Router::new()
+        .route("/vipps/{*rest}", any(take))
+        .route("/return/{*rest}", any(take))
+        .route("/engine/{*rest}", any(take))
+        .route("/health", get(async || "alive\n"))
+        .route("/ready", get(ready))
+        .route("/", get(async || "kasse is running.\n"))
+        .with_state(door)
+        .layer(middleware::from_fn(log))
+}
+
+/// Hands a request to the flow. A caller who hangs up never cuts it short.
+async fn take(State(door): State<Door>, request: Request) -> Response {
+    let until = Instant::now() + WITHIN;
+    let (parts, body) = request.into_parts();
+    let body = match read(&parts.headers, body, until).await {
+        Ok(body) => body,
+        Err(refused) => return status(refused),
+    };
+    let request = http::Request::from_parts(parts, body);
+    let flow = door.flow.clone();
+    door.work
+        .run(
+            until,
+            async move { flow.handle(request).await.map(Body::from) },
+        )
+        .await
+}
+
+/// Reads a body, to the end.
+pub(crate) async fn read(
+    headers: &http::HeaderMap,
+    body: Body,
+    until: Instant,
+) -> Result<Bytes, StatusCode> {
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > LARGEST_BODY) {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    match timeout_at(until, Limited::new(body, LARGEST_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+/// Can it do its work? 503 while the journal cannot be read, and from the moment it stops.
+async fn ready(State(door): State<Door>) -> Response {
+    if *door.stop.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    match timeout(READY_WITHIN, door.flow.ready()).await {
+        Ok(Ok(())) => "ready\n".into_response(),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "not ready: the journal cannot be read");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the journal cannot be read\n",
+            )
+                .into_response()
+        }
+        Err(_) => {
+            tracing::error!("not ready: the journal does not answer");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the journal does not answer\n",
+            )
+                .into_response()
+        }
+    }
+}
+
+/// An answer of its status alone, in words.
+fn status(status: StatusCode) -> Response {
+    let text = status.canonical_reason().unwrap_or("error").to_owned() + "\n";
+    (status, text).into_response()
+}
+
+/// One line for each request. Nothing of the path but what [`Route::of`] keeps: tokens, user ids
+/// and query strings stay out of the log.
+async fn log(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let method = request.method().clone();
+    let Route {
+        kind,
+        shop,
+        reference,
+    } = Route::of(request.uri().path());
+    let answer = next.run(request).await;
+    let status = answer.status().as_u16();
+    let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let shop = shop.as_ref().map(ShopId::as_str).unwrap_or_default();
+    let reference = reference
+        .as_ref()
+        .map(Reference::as_str)
+        .unwrap_or_default();
+    if matches!(kind, "health" | "ready") {
+        tracing::debug!(%method, kind, status, ms, shop, reference, "request");
+    } else {
+        tracing::info!(%method, kind, status, ms, shop, reference, "request");
+    }
+    answer
+}
+
+/// What may be said of a request's path.
+#[derive(Debug, PartialEq, Eq)]
+struct Route {
+    kind: &'static str,
+    shop: Option<ShopId>,
+    reference: Option<Reference>,
+}
+
+impl Route {
+    fn of(path: &str) -> Self {
+        let mut segments = path.split('/').skip(1);
+        let kind = match segments.next() {
+            Some("vipps") => "vipps",
+            Some("return") => "return",
+            Some("engine") => "engine",
+            Some("health") => "health",
+            Some("ready") => "ready",
+            Some("") => "root",
+            _ => {
+                return Self {
+                    kind: "other",
+                    shop: None,
+                    reference: None,
+                };
+            }
+        };
+        let shop = segments.next().and_then(|shop| ShopId::new(shop).ok());
+        if kind != "vipps" {
+            return Self {
+                kind,
+                shop,
+                reference: None,
+            };
+        }
+        let rest: Vec<&str> = segments.collect();
+        // Of a path of Vipps only the reference is kept. A consent's ends in a secret and a user.
+        let (kind, reference) = match rest.as_slice() {
+            ["v2", "payments", reference] => ("callback", Reference::new(*reference).ok()),
+            ["v2", "payments", reference, "shippingDetails"] => {
+                ("shipping", Reference::new(*reference).ok())
+            }
+            ["c", ..] => ("consent", None),
+            _ => (kind, None),
+        };
+        Self {
+            kind,
+            shop,
+            reference,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::{Context as Waker, Poll};
+
+    use hyper::body::Frame;
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+    use kasse_core::flow::{FlowOptions, InstallationKeys};
+    use kasse_core::journal::MemoryJournal;
+    use kasse_core::{Context, RandomIds, ReqwestTransport, TokioRuntime};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn after_30_seconds_the_caller_is_answered_and_the_work_goes_on() {
+        let (work, mut end) = Work::new();
+        let (go, wait) = oneshot::channel::<()>();
+        let (said, done) = oneshot::channel();
+        let answer = work
+            .run(Instant::now() + WITHIN, async move {
+                let _ = wait.await;
+                let _ = said.send("done");
+                status(StatusCode::OK)
+            })
+            .await;
+        assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+        // Who stops waits for it, though its caller has gone.
+        drop(work);
+        assert!(timeout(WITHIN, end.all_done()).await.is_err());
+        go.send(()).unwrap();
+        end.all_done().await;
+        assert_eq!(done.await, Ok("done"));
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_holds_up_nobody() {
+        let (work, mut end) = Work::new();
+        let answer = work
+            .run(Instant::now() + WITHIN, async {
+                panic!("as the test wants")
+            })
+            .await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        drop(work);
+        end.all_done().await;
+    }
+
+    /// A body that never comes.
+    struct Never;
+
+    impl hyper::body::Body for Never {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Waker<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_comes_is_not_waited_for() {
+        let until = Instant::now() + WITHIN;
+        let read = read(&http::HeaderMap::new(), Body::new(Never), until).await;
+        assert_eq!(read.unwrap_err(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(Instant::now(), until);
+    }
+
+    #[tokio::test]
+    async fn from_the_moment_it_stops_it_is_not_ready() {
+        let keys = vec![("a".to_owned(), "9f4b1c77ab2d4e0f8c5566a1d3e2f4b7".into())];
+        let options = FlowOptions {
+            public_url: "https://kasse.example".parse().unwrap(),
+            keys: InstallationKeys { keys },
+            quote_budget: Duration::from_secs(6),
+        };
+        let transport = Arc::new(ReqwestTransport::new().unwrap());
+        let context = Context::new(
+            transport,
+            Arc::new(TokioRuntime::system()),
+            Arc::new(RandomIds),
+        );
+        let journal = Arc::new(MemoryJournal::new());
+        let flow = Flow::new(options, context, journal, Vec::new(), Vec::new()).unwrap();
+        let (stopping, stop) = watch::channel(false);
+        let (work, _end) = Work::new();
+        let router = TowerToHyperService::new(router(Door { flow, stop, work }));
+        let status = async |path: &str| {
+            let request = http::Request::get(path).body(Body::empty()).unwrap();
+            router.call(request).await.unwrap().status().as_u16()
+        };
+        assert_eq!(
+            (status("/health").await, status("/ready").await),
+            (200, 200)
+        );
+        stopping.send_replace(true);
+        assert_eq!(
+            (status("/health").await, status("/ready").await),
+            (200, 503)
+        );
+    }
+
+    #[test]
+    fn the_log_names_the_reference_and_no_secret() {
+        let said = |path: &str| format!("{:?}", Route::of(path));
+        assert_eq!(
+            Route::of("/vipps/fjord/v2/payments/fjord-1001-2"),
+            Route {
+                kind: "callback",
+                shop: ShopId::new("fjord").ok(),
+                reference: Reference::new("fjord-1001-2").ok(),
+            }
+        );
+        assert!(said("/vipps/fjord/v2/payments/fjord-1001/shippingDetails").contains("fjord-1001"));
+        for path in [
+            "/vipps/fjord/c/s3cretsegment/v2/consents/user%2Fid",
+            "/return/fjord/s3cretsegment",
+            "/engine/fjord/orders/1001/s3cretsegment",
+            "/vipps/fjord/v2/payments/s3cretsegment!",
+            "/vipps/S3CRETSEGMENT!s3cretsegment/v2/payments/x",
+            "/s3cretsegment/x",
+        ] {
+            assert!(
+                !said(path).to_lowercase().contains("s3cretsegment"),
+                "{path}"
+            );
+            assert!(!said(path).contains("user"), "{path}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The log: structured lines by `tracing`, as text or as JSON, on the standard error output.
+//!
+//! What is logged holds no secret and no personal data: that is each line's own duty. This module
+//! decides only how they look and which are shown.
+
+use std::io::IsTerminal;
+
+use tracing::Level;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Layer, fmt};
+
+use crate::config::LogFormat;
+
+/// Begins logging, for the whole process: kasse's own lines from `level` on, other libraries'
+/// from `warn` on (from `level` on, where that is less).
+///
+/// # Errors
+/// The process logs already.
+pub fn init(format: LogFormat, level: Level) -> Result<(), TryInitError> {
+    let lines = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(targets(level)))
+        .try_init()
+}
+
+fn targets(level: Level) -> Targets {
+    let others = LevelFilter::WARN.min(LevelFilter::from_level(level));
+    // Targets are matched by how they begin: this is every crate of kasse.
+    Targets::new()
+        .with_default(others)
+        .with_target("kasse", level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kasse_speaks_at_the_level_and_others_only_warn() {
+        let targets = targets(Level::DEBUG);
+        assert!(targets.would_enable("kasse_core::flow", &Level::DEBUG));
+        assert!(!targets.would_enable("kasse_core::flow", &Level::TRACE));
+        assert!(targets.would_enable("hyper", &Level::WARN));
+        assert!(!targets.would_enable("hyper", &Level::INFO));
+    }
+
+    #[test]
+    fn errors_only_means_errors_only() {
+        let targets = targets(Level::ERROR);
+        assert!(!targets.would_enable("hyper", &Level::WARN));
+        assert!(!targets.would_enable("kasse_server", &Level::WARN));
+    }
+}

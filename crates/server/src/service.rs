@@ -1,0 +1,457 @@
+//! The running service: journal, wire, flow, shops, two listeners and the sweep, started in that
+//! order and stopped in the other.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kasse_core::api::PaymentApi;
+use kasse_core::flow::{FlowOptions, InstallationKeys, Shop};
+use kasse_core::journal::Journal;
+use kasse_core::registry::{self, Setup};
+use kasse_core::{
+    Context, Error, ErrorKind, Flow, RandomIds, ReqwestTransport, ShopId, TokioRuntime, Who,
+};
+use kasse_journal::{OpenError, SqliteJournal};
+use kasse_vipps::Ecom;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
+
+use crate::admin::{self, Admin, AdminFile};
+use crate::config::{self, Config, ConfigError, Problem, Severity, check};
+use crate::http::{self, Door, Work, WorkEnd};
+use crate::listen::{self, stopped};
+
+/// What requests under way, and the sweep, may still take when the service stops.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often the sweep runs.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How long an engine may take for its deliveries. Vipps waits 10 s for them ("Shipping details
+/// call"), and part of that is the way.
+const QUOTE_BUDGET: Duration = Duration::from_secs(6);
+
+/// What the service is made of, where it is not what [`Service::start`] takes.
+#[derive(Debug)]
+pub struct Parts {
+    /// The durable record.
+    pub journal: Arc<dyn Journal>,
+    /// The wire.
+    pub apis: Vec<Arc<dyn PaymentApi>>,
+    /// Time, ids, HTTP.
+    pub context: Context,
+    /// A socket that listens already, instead of `server.listen`.
+    pub listener: Option<std::net::TcpListener>,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration must not be used.
+    #[error(transparent)]
+    Configuration(ConfigError),
+    /// The data folder cannot be made or written.
+    #[error(
+        "the data folder {} cannot be used: {source}. Make it, or give this user the right to write it.",
+        .path.display()
+    )]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The journal cannot be opened: another process has it, or it cannot be read.
+    #[error("the journal cannot be opened: {0}")]
+    Journal(OpenError),
+    /// An address cannot be listened on.
+    #[error("{addr} cannot be listened on: {source}. Is another program there? Change {place}.")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// Its place in the configuration.
+        place: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// A shop's adapter cannot be made.
+    #[error("the shop {shop} cannot be served: {error}")]
+    Shop {
+        /// The shop.
+        shop: ShopId,
+        /// Why.
+        error: Error,
+    },
+    /// The flow or its HTTP client cannot be made.
+    #[error("kasse cannot start: {0}")]
+    Flow(Error),
+}
+
+/// kasse, running. Stop it with [`Service::shutdown`]; one that is dropped stops at once, without
+/// waiting for what is under way (which the journal's next start takes up again).
+#[derive(Debug)]
+pub struct Service {
+    flow: Flow,
+    addr: SocketAddr,
+    admin_addr: SocketAddr,
+    admin: admin::Client,
+    admin_file: AdminFile,
+    stop: watch::Sender<bool>,
+    tasks: Vec<(&'static str, JoinHandle<()>)>,
+    work: Work,
+    work_end: WorkEnd,
+    journal: Option<Arc<SqliteJournal>>,
+}
+
+impl Service {
+    /// Starts: the journal in the data folder, the eCom wire, the shops, both listeners, the sweep.
+    /// Must be called within a tokio runtime, and goes on in its tasks.
+    ///
+    /// # Errors
+    /// See [`StartError`]. Nothing runs then.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_here(config, None).await
+    }
+
+    /// The same on a socket that listens already, for a caller who must know the port beforehand.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_on(
+        config: Config,
+        listener: std::net::TcpListener,
+    ) -> Result<Self, StartError> {
+        Self::start_here(config, Some(listener)).await
+    }
+
+    async fn start_here(
+        config: Config,
+        listener: Option<std::net::TcpListener>,
+    ) -> Result<Self, StartError> {
+        checked(&config)?;
+        make_folder(&config.server.data)?;
+        let journal =
+            Arc::new(SqliteJournal::open(&config.server.data).map_err(StartError::Journal)?);
+        let transport = ReqwestTransport::new().map_err(StartError::Flow)?;
+        let runtime = Arc::new(TokioRuntime::system());
+        let parts = Parts {
+            journal: Arc::<SqliteJournal>::clone(&journal),
+            apis: vec![Arc::new(Ecom::new())],
+            context: Context::new(Arc::new(transport), runtime, Arc::new(RandomIds)),
+            listener,
+        };
+        let mut service = Self::start_with(config, parts).await?;
+        service.journal = Some(journal);
+        Ok(service)
+    }
+
+    /// Starts with a journal, a wire and a context of the caller's.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_with(config: Config, parts: Parts) -> Result<Self, StartError> {
+        checked(&config)?;
+        let data = &config.server.data;
+        make_folder(data)?;
+
+        let Parts {
+            journal,
+            apis,
+            context,
+            listener,
+        } = parts;
+        let transport = Arc::clone(&context.transport);
+        let flow = make_flow(&config, context, journal, apis)?;
+        let shops = config.shops.len();
+        for shop in config.shops {
+            let id = shop.id.clone();
+            add_shop(&flow, &config.server, shop)
+                .map_err(|error| StartError::Shop { shop: id, error })?;
+        }
+
+        let (listener, addr) = match listener {
+            Some(listener) => adopt(listener, config.server.listen)?,
+            None => bind(config.server.listen, "server.listen").await?,
+        };
+        let (admin_listener, admin_addr) =
+            bind(config.server.admin_listen, "server.admin_listen").await?;
+        let admin_file = AdminFile::write(data, admin_addr).map_err(|source| StartError::Data {
+            path: data.clone(),
+            source,
+        })?;
+        let client = admin::Client::new(
+            admin_file.url().to_owned(),
+            admin_file.token().clone(),
+            transport,
+            data,
+        );
+
+        let (stop, stopping) = watch::channel(false);
+        let (work, work_end) = Work::new();
+        let door = Door {
+            flow: flow.clone(),
+            stop: stopping.clone(),
+            work: work.clone(),
+        };
+        let token = admin_file.token().clone();
+        let admin = Admin {
+            flow: flow.clone(),
+            work: work.clone(),
+            token,
+        };
+        let tasks = vec![
+            (
+                "the listener",
+                tokio::spawn(listen::serve(
+                    listener,
+                    http::router(door),
+                    stopping.clone(),
+                    GRACE,
+                )),
+            ),
+            (
+                "the command line's listener",
+                tokio::spawn(listen::serve(
+                    admin_listener,
+                    admin::router(admin),
+                    stopping.clone(),
+                    GRACE,
+                )),
+            ),
+            ("the sweep", tokio::spawn(sweep(flow.clone(), stopping))),
+        ];
+        tracing::info!(%addr, admin = %admin_addr, shops, "kasse is running");
+        Ok(Self {
+            flow,
+            addr,
+            admin_addr,
+            admin: client,
+            admin_file,
+            stop,
+            tasks,
+            work,
+            work_end,
+            journal: None,
+        })
+    }
+
+    /// Where the calls of Vipps, the engines and browsers are taken.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where the command line's are.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// The command line's client, for this service.
+    pub fn admin(&self) -> admin::Client {
+        self.admin.clone()
+    }
+
+    /// The flow. A copy that outlives [`Service::shutdown`] keeps the journal open.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// Stops: takes no more connections, finishes the requests and the sweep under way (10 s at
+    /// the most), removes `admin.json` and closes the journal.
+    pub async fn shutdown(self) {
+        let Self {
+            flow,
+            admin_file,
+            stop,
+            tasks,
+            work,
+            mut work_end,
+            journal,
+            ..
+        } = self;
+        tracing::info!("kasse stops");
+        let until = Instant::now() + GRACE;
+        stop.send_replace(true);
+        for (name, mut task) in tasks {
+            // The listeners keep to the same time by themselves; a little more is theirs to cut
+            // what is left.
+            let ended = timeout_at(until + Duration::from_secs(1), &mut task).await;
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "{name} ended badly"),
+                Err(_) => {
+                    tracing::warn!("{name} was cut: it took too long");
+                    task.abort();
+                }
+            }
+        }
+        // What goes on without its caller.
+        drop(work);
+        if timeout_at(until, work_end.all_done()).await.is_err() {
+            tracing::warn!("work was left unfinished; the next start takes it up again");
+        }
+        drop(flow);
+        drop(admin_file);
+        if let Some(journal) = journal {
+            close(journal).await;
+        }
+        tracing::info!("kasse has stopped");
+    }
+}
+
+async fn close(journal: Arc<SqliteJournal>) {
+    let Ok(journal) = Arc::try_unwrap(journal) else {
+        tracing::warn!("the journal is still used, and closes when that ends");
+        return;
+    };
+    if timeout(GRACE, journal.close()).await.is_err() {
+        tracing::error!("the journal did not close in time; nothing acknowledged is lost");
+    }
+}
+
+/// Warnings are logged, errors refuse.
+fn checked(config: &Config) -> Result<(), StartError> {
+    let (errors, warnings): (Vec<Problem>, Vec<Problem>) = check(config)
+        .into_iter()
+        .partition(|problem| problem.severity == Severity::Error);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(StartError::Configuration(ConfigError { problems: errors }))
+    }
+}
+
+/// A folder that only this user can look into.
+fn make_folder(path: &Path) -> Result<(), StartError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|source| StartError::Data {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn make_flow(
+    config: &Config,
+    context: Context,
+    journal: Arc<dyn Journal>,
+    apis: Vec<Arc<dyn PaymentApi>>,
+) -> Result<Flow, StartError> {
+    let keys = config.installation_keys.iter();
+    let options = FlowOptions {
+        public_url: config.server.public_url.clone(),
+        keys: InstallationKeys {
+            keys: keys.map(|key| (key.id.clone(), key.key.clone())).collect(),
+        },
+        quote_budget: QUOTE_BUDGET,
+    };
+    Flow::new(options, context, journal, apis, config.accounts.clone()).map_err(StartError::Flow)
+}
+
+fn add_shop(flow: &Flow, server: &config::Server, shop: config::Shop) -> Result<(), Error> {
+    let plugin = registry::plugin(&shop.engine)?;
+    let data = server.data.join("shops").join(shop.id.as_str());
+    make_folder(&data).map_err(|error| {
+        Error::new(
+            ErrorKind::Configuration,
+            Who::Merchant,
+            "The shop's folder cannot be made",
+            format!("{error}"),
+            "Give this user the right to write the data folder.",
+        )
+    })?;
+    let engine_url = server
+        .public_url
+        .join(&format!("/engine/{}", shop.id))
+        .map_err(|error| Error::bug("The engine's address cannot be made", format!("{error}.")))?;
+    let adapter = (plugin.make)(Setup {
+        flow: flow.shop_flow(&shop.id),
+        engine: shop.engine_config,
+        engine_url,
+        data: Some(data),
+    })?;
+    let shop = Shop {
+        id: shop.id,
+        name: shop.name,
+        account: shop.account,
+        api: shop.api,
+        prefix: shop.reference_prefix,
+        language: shop.language,
+    };
+    tracing::info!(shop = %shop.id, engine = plugin.name, version = plugin.version, "shop");
+    flow.add_shop(shop, adapter)
+}
+
+async fn bind(
+    addr: SocketAddr,
+    place: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen {
+        addr,
+        place,
+        source,
+    };
+    let listener = TcpListener::bind(addr).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+fn adopt(
+    listener: std::net::TcpListener,
+    addr: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen {
+        addr,
+        place: "server.listen",
+        source,
+    };
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = TcpListener::from_std(listener).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// Does what is due, every second, never two at once.
+async fn sweep(flow: Flow, mut stop: watch::Receiver<bool>) {
+    let mut ticks = interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop) => return,
+            _ = ticks.tick() => {}
+        }
+        // In a task of its own, so that a panic is an error in the log and not the end of all
+        // sweeps.
+        let flow = flow.clone();
+        match tokio::spawn(async move { flow.sweep().await }).await {
+            Ok(swept) if swept.failed > 0 => {
+                tracing::warn!(
+                    read = swept.read,
+                    resumed = swept.resumed,
+                    told = swept.told,
+                    failed = swept.failed,
+                    "some of what was due failed and is tried again"
+                );
+            }
+            Ok(swept) if swept.read + swept.resumed + swept.told > 0 => {
+                tracing::debug!(
+                    read = swept.read,
+                    resumed = swept.resumed,
+                    told = swept.told,
+                    "swept"
+                );
+            }
+            Ok(_) => {}
+            Err(_) => tracing::error!("the sweep panicked; this is a bug of kasse"),
+        }
+    }
+}

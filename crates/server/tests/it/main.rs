@@ -1,0 +1,13 @@
+//! The service through its public face: the configuration, the listeners, the command line's door.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets something unexpected has failed, its helpers included"
+)]
+
+mod admin;
+mod bench;
+mod config;
+mod serving;

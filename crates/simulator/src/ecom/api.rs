@@ -1,0 +1,272 @@
+//! The calls that a merchant makes: which one it is, the fault that is set for it, the record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::auth::give_token;
+use super::callback::flush_soon;
+use super::initiate::initiate;
+use super::operations::{cancel, force_approve, modify, read};
+use super::payment::{Endpoint, Payment};
+use crate::exchanges::{Direction, Exchange, shown_body, shown_headers};
+use crate::faults::{FaultKind, Operation};
+use crate::refusal::{LOCKED, Refused, UNKNOWN_PATH, azure_error, vipps_error};
+use crate::server::{Broken, Received, Reply};
+use crate::state::{Shared, State};
+
+/// A call that the API has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Route {
+    Token,
+    Initiate,
+    Capture(String),
+    Cancel(String),
+    Refund(String),
+    Details(String),
+    Status(String),
+    Approve(String),
+}
+
+impl Route {
+    fn of(method: &Method, path: &str) -> Option<Self> {
+        if path.eq_ignore_ascii_case("/accesstoken/get") {
+            return (method == Method::POST).then_some(Self::Token);
+        }
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let id = |id: &str| id.to_owned();
+        match (method.as_str(), segments.as_slice()) {
+            ("POST", ["ecomm", "v2", "payments"]) => Some(Self::Initiate),
+            ("POST", ["ecomm", "v2", "payments", order, "capture"]) => {
+                Some(Self::Capture(id(order)))
+            }
+            ("PUT", ["ecomm", "v2", "payments", order, "cancel"]) => Some(Self::Cancel(id(order))),
+            ("POST", ["ecomm", "v2", "payments", order, "refund"]) => Some(Self::Refund(id(order))),
+            ("GET", ["ecomm", "v2", "payments", order, "details"]) => {
+                Some(Self::Details(id(order)))
+            }
+            ("GET", ["ecomm", "v2", "payments", order, "status"]) => Some(Self::Status(id(order))),
+            (
+                "POST",
+                [
+                    "ecomm",
+                    "v2",
+                    "integration-test",
+                    "payments",
+                    order,
+                    "approve",
+                ],
+            ) => Some(Self::Approve(id(order))),
+            _ => None,
+        }
+    }
+
+    const fn operation(&self) -> Operation {
+        match self {
+            Self::Token => Operation::Token,
+            Self::Initiate => Operation::Initiate,
+            Self::Capture(_) => Operation::Capture,
+            Self::Cancel(_) => Operation::Cancel,
+            Self::Refund(_) => Operation::Refund,
+            Self::Details(_) | Self::Status(_) => Operation::Details,
+            Self::Approve(_) => Operation::Approve,
+        }
+    }
+
+    fn order_id(&self, body: &[u8]) -> Option<String> {
+        match self {
+            Self::Token => None,
+            // Read leniently: a fault or the record may want it even of a body that is refused.
+            Self::Initiate => {
+                let body: Value = serde_json::from_slice(body).ok()?;
+                body.pointer("/transaction/orderId")?
+                    .as_str()
+                    .map(str::to_owned)
+            }
+            Self::Capture(id)
+            | Self::Cancel(id)
+            | Self::Refund(id)
+            | Self::Details(id)
+            | Self::Status(id)
+            | Self::Approve(id) => Some(id.clone()),
+        }
+    }
+}
+
+/// Answers a call to the API, with the fault that is set for it, if any; records it.
+pub(crate) async fn handle(shared: &Arc<Shared>, received: Received) -> Result<Reply, Broken> {
+    let route = Route::of(&received.method, received.uri.path());
+    let order_id = route
+        .as_ref()
+        .and_then(|route| route.order_id(&received.body));
+    let (at, fault) = {
+        let mut state = shared.lock();
+        state.pass_time();
+        let fault = route
+            .as_ref()
+            .and_then(|r| state.faults.take(r.operation(), order_id.as_deref()));
+        (state.now(), fault)
+    };
+    if let Some(FaultKind::Slow { seconds }) = fault {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+    let (outcome, note) = {
+        let mut state = shared.lock();
+        answer_with(&mut state, shared, route.as_ref(), &received, fault)
+    };
+    flush_soon(shared);
+
+    let exchange = Exchange {
+        at,
+        direction: Direction::In,
+        order_id: order_id.clone(),
+        method: received.method.to_string(),
+        url: received.uri.to_string(),
+        headers: shown_headers(&received.headers),
+        request: shown_body(&received.body),
+        status: outcome.as_ref().ok().map(|reply| reply.status.as_u16()),
+        response: outcome
+            .as_ref()
+            .map(|reply| shown_body(&reply.body))
+            .unwrap_or_default(),
+        note,
+    };
+    tracing::info!(
+        reference = order_id.as_deref().unwrap_or("-"),
+        method = %received.method,
+        path = received.uri.path(),
+        status = exchange.status,
+        note = exchange.note.as_deref(),
+        "answered the merchant"
+    );
+    shared.lock().exchanges.add(exchange);
+    outcome
+}
+
+/// The answer, as the fault changes it, and what the record should say about the fault.
+fn answer_with(
+    state: &mut State,
+    shared: &Shared,
+    route: Option<&Route>,
+    received: &Received,
+    fault: Option<FaultKind>,
+) -> (Result<Reply, Broken>, Option<String>) {
+    let said = |what: &str| Some(format!("fault: {what}"));
+    match fault {
+        Some(FaultKind::Reset) => (Err(Broken), said("connection broken, nothing done")),
+        Some(FaultKind::LostAfterDone) => {
+            let reply = answer(state, shared, route, received);
+            (
+                Err(Broken),
+                Some(format!(
+                    "fault: connection broken after the answer {}",
+                    reply.status
+                )),
+            )
+        }
+        Some(FaultKind::Status {
+            status,
+            retry_after,
+        }) => {
+            let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let name = code.canonical_reason().unwrap_or("Error");
+            let mut reply = Reply::json(code, &json!({ "statusCode": status, "message": name }));
+            reply.retry_after(retry_after);
+            (Ok(reply), said("status, nothing done"))
+        }
+        Some(FaultKind::Error {
+            status,
+            group,
+            code,
+        }) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let body = vipps_error(&group, &code, "Error by a fault", &state.context_id());
+            (Ok(Reply::json(status, &body)), said("error, nothing done"))
+        }
+        Some(FaultKind::Locked) => (
+            Ok(refuse(state, &LOCKED.plain())),
+            said("locked, nothing done"),
+        ),
+        Some(FaultKind::Azure401) => {
+            let body = azure_error(
+                401,
+                "(An error from Azure API Management, possibly related to authentication)",
+            );
+            (
+                Ok(Reply::json(StatusCode::UNAUTHORIZED, &body)),
+                said("401, nothing done"),
+            )
+        }
+        Some(FaultKind::CutJson) => {
+            let mut reply = answer(state, shared, route, received);
+            reply.body.truncate(reply.body.len() / 2);
+            (Ok(reply), said("half the JSON"))
+        }
+        Some(FaultKind::UnknownStatus { value }) => {
+            let mut reply = answer(state, shared, route, received);
+            set_status(&mut reply, &value);
+            (Ok(reply), said("unknown status"))
+        }
+        Some(FaultKind::Slow { seconds }) => (
+            Ok(answer(state, shared, route, received)),
+            Some(format!("fault: {seconds} s slow")),
+        ),
+        _ => (Ok(answer(state, shared, route, received)), None),
+    }
+}
+
+fn set_status(reply: &mut Reply, value: &str) {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body) else {
+        return;
+    };
+    for place in [
+        "/transactionLogHistory/0/operation",
+        "/transactionInfo/status",
+        "/transaction/status",
+    ] {
+        if let Some(status) = body.pointer_mut(place) {
+            *status = value.into();
+        }
+    }
+    reply.body = Bytes::from(body.to_string());
+}
+
+fn answer(state: &mut State, shared: &Shared, route: Option<&Route>, received: &Received) -> Reply {
+    let headers = &received.headers;
+    let body = &received.body;
+    let result = match route {
+        None => Err(UNKNOWN_PATH.plain()),
+        Some(Route::Token) => {
+            give_token(state, headers).map(|token| Reply::json(StatusCode::OK, &token))
+        }
+        Some(Route::Initiate) => initiate(state, shared, headers, body),
+        Some(Route::Capture(order)) => modify(state, headers, body, order, Endpoint::Capture),
+        Some(Route::Refund(order)) => modify(state, headers, body, order, Endpoint::Refund),
+        Some(Route::Cancel(order)) => cancel(state, headers, body, order),
+        Some(Route::Details(order)) => read(state, headers, order, Payment::details),
+        Some(Route::Status(order)) => read(state, headers, order, |payment, _| payment.status()),
+        Some(Route::Approve(order)) => force_approve(state, headers, body, order),
+    };
+    result.unwrap_or_else(|refused| refuse(state, &refused))
+}
+
+/// The reply for a refusal.
+pub(crate) fn refuse(state: &mut State, refused: &Refused) -> Reply {
+    let context_id = state.context_id();
+    let (status, body) = refused.answer(&context_id);
+    let mut reply = Reply::json(status, &body);
+    reply.retry_after(refused.retry_after);
+    reply
+}
+
+impl Reply {
+    fn retry_after(&mut self, seconds: Option<u64>) {
+        if let Some(seconds) = seconds {
+            self.headers.push((RETRY_AFTER, seconds.to_string()));
+        }
+    }
+}

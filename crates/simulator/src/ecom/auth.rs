@@ -1,0 +1,174 @@
+//! The access token, and whose keys a call is made with (Access token API 2.0.0).
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+
+use crate::clock::after;
+use crate::options::SalesUnit;
+use crate::refusal::{
+    HEADER_TOO_LONG, MSN_CONTRADICTION, MSN_OF_OTHERS, Refused, SUBSCRIPTION_KEY, TOKEN_CLIENT,
+    TOKEN_EXPIRED, TOKEN_INVALID, TOKEN_MISSING,
+};
+use crate::state::{AccessToken, State, random_hex};
+
+/// One hour, as in the test environment.
+const LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+const SYSTEM_HEADERS: [&str; 4] = [
+    "Vipps-System-Name",
+    "Vipps-System-Version",
+    "Vipps-System-Plugin-Name",
+    "Vipps-System-Plugin-Version",
+];
+const SYSTEM_HEADER_LENGTH: usize = 30;
+
+/// A header as text; what isn't text is as good as missing.
+pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn same(secret: &SecretString, given: &str) -> bool {
+    secret
+        .expose_secret()
+        .as_bytes()
+        .ct_eq(given.as_bytes())
+        .into()
+}
+
+/// The `Vipps-System-*` headers are at most 30 characters long.
+pub(crate) fn check_system_headers(headers: &HeaderMap) -> Result<(), Refused> {
+    for name in SYSTEM_HEADERS {
+        if headers
+            .get(name)
+            .is_some_and(|value| value.len() > SYSTEM_HEADER_LENGTH)
+        {
+            return Err(HEADER_TOO_LONG.on(name));
+        }
+    }
+    Ok(())
+}
+
+/// `POST /accesstoken/get`. All values are strings, also the numbers.
+pub(crate) fn give_token(state: &mut State, headers: &HeaderMap) -> Result<Value, Refused> {
+    let key = header(headers, "Ocp-Apim-Subscription-Key").unwrap_or_default();
+    if !state.units.iter().any(|u| same(&u.subscription_key, key)) {
+        return Err(SUBSCRIPTION_KEY.plain());
+    }
+    check_system_headers(headers)?;
+    let id = header(headers, "client_id").unwrap_or_default();
+    let secret = header(headers, "client_secret").unwrap_or_default();
+    let known = state.units.iter().any(|u| {
+        // All three are compared whatever the first two say: the time tells nothing.
+        let client: bool = u.client_id.as_bytes().ct_eq(id.as_bytes()).into();
+        client & same(&u.client_secret, secret) & same(&u.subscription_key, key)
+    });
+    if !known {
+        return Err(TOKEN_CLIENT.plain());
+    }
+    let (Some(first), Some(second)) = (random_hex(), random_hex()) else {
+        return Err(TOKEN_CLIENT
+            .plain()
+            .because("the system has no randomness to give"));
+    };
+    // It looks like a JWT, and is as opaque as one should be to its bearer.
+    let token = format!("eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.{first}.{second}");
+    let now = state.now();
+    let ends = after(now, LIFETIME);
+    state.tokens.retain(|_, token| token.ends > now);
+    state.tokens.insert(
+        token.clone(),
+        AccessToken {
+            client_id: id.to_owned(),
+            ends,
+        },
+    );
+    Ok(json!({
+        "token_type": "Bearer",
+        "expires_in": LIFETIME.as_secs().to_string(),
+        "ext_expires_in": "0",
+        "expires_on": ends.as_second().to_string(),
+        "not_before": now.as_second().to_string(),
+        "resource": "00000002-0000-0000-c000-000000000000",
+        "access_token": token,
+    }))
+}
+
+/// Who calls: the sales units that the keys are for.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) units: Vec<SalesUnit>,
+    header_msn: Option<String>,
+}
+
+impl Caller {
+    /// Reads the keys of a call.
+    pub(crate) fn of(state: &State, headers: &HeaderMap) -> Result<Self, Refused> {
+        let key = header(headers, "Ocp-Apim-Subscription-Key").unwrap_or_default();
+        if !state.units.iter().any(|u| same(&u.subscription_key, key)) {
+            return Err(SUBSCRIPTION_KEY.plain());
+        }
+        let token = header(headers, AUTHORIZATION.as_str())
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .ok_or_else(|| TOKEN_MISSING.plain())?;
+        let known = state
+            .tokens
+            .get(token.trim())
+            .ok_or_else(|| TOKEN_INVALID.plain())?;
+        if known.ends <= state.now() {
+            return Err(TOKEN_EXPIRED.plain());
+        }
+        let units: Vec<SalesUnit> = state
+            .units
+            .iter()
+            .filter(|u| u.client_id == known.client_id && same(&u.subscription_key, key))
+            .cloned()
+            .collect();
+        if units.is_empty() {
+            return Err(TOKEN_INVALID.plain().because("it belongs to other keys"));
+        }
+        let header_msn = header(headers, "Merchant-Serial-Number").map(str::to_owned);
+        if header_msn
+            .as_ref()
+            .is_some_and(|msn| units.iter().all(|u| u.msn != *msn))
+        {
+            return Err(MSN_OF_OTHERS.plain());
+        }
+        Ok(Self { units, header_msn })
+    }
+
+    /// The sales unit that a body names, if it names one. `None` inside: not one of the caller's.
+    pub(crate) fn named(&self, body_msn: Option<&str>) -> Result<Option<&SalesUnit>, Refused> {
+        if let (Some(header), Some(body)) = (self.header_msn.as_deref(), body_msn)
+            && header != body
+        {
+            return Err(MSN_CONTRADICTION.plain());
+        }
+        let msn = body_msn.or(self.header_msn.as_deref());
+        Ok(match msn {
+            Some(msn) => self.units.iter().find(|u| u.msn == msn),
+            None => self.units.first(),
+        })
+    }
+
+    /// The MSN under which the caller has this order. With partner keys and no MSN all are searched.
+    pub(crate) fn msn_of_order(
+        &self,
+        state: &State,
+        order_id: &str,
+        body_msn: Option<&str>,
+    ) -> Result<Option<String>, Refused> {
+        if body_msn.is_none() && self.header_msn.is_none() {
+            let has = |u: &&SalesUnit| state.payment(&u.msn, order_id).is_some();
+            return Ok(self.units.iter().find(has).map(|u| u.msn.clone()));
+        }
+        let unit = self.named(body_msn)?;
+        Ok(unit
+            .filter(|u| state.payment(&u.msn, order_id).is_some())
+            .map(|u| u.msn.clone()))
+    }
+}

@@ -1,0 +1,288 @@
+//! The callback: what the merchant is told of a payment's outcome, truly or forged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::payment::{CallbackReport, Payment};
+use super::shown::msn_value;
+use crate::clock::after;
+use crate::faults::{FaultKind, Operation};
+use crate::outgoing::{Call, NoAnswer, call};
+use crate::state::Shared;
+
+/// One attempt of 3 seconds, never repeated (eCom guide, "Callbacks").
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A callback to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Callback {
+    msn: String,
+    order_id: String,
+    url: String,
+    authorization: Option<SecretString>,
+    body: Value,
+    /// Whether its fault was already taken: a callback is late once.
+    held: bool,
+}
+
+impl Callback {
+    pub(crate) fn of(payment: &Payment, at: Timestamp) -> Self {
+        Self {
+            msn: payment.order.msn.clone(),
+            order_id: payment.order.order_id.clone(),
+            url: callback_url(payment),
+            authorization: payment.order.auth_token.clone(),
+            body: payment.callback_body(at),
+            held: false,
+        }
+    }
+
+    fn told(&self) -> String {
+        self.body
+            .pointer("/transactionInfo/status")
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_owned()
+    }
+
+    fn set(&mut self, pointer: &str, value: Value) {
+        if let Some(place) = self.body.pointer_mut(pointer) {
+            *place = value;
+        }
+    }
+
+    async fn send(&self, shared: &Shared, note: Option<&str>) -> CallbackReport {
+        let request = Call {
+            method: Method::POST,
+            url: self.url.clone(),
+            authorization: self.authorization.clone(),
+            body: Some(Bytes::from(self.body.to_string())),
+            timeout: TIMEOUT,
+            order_id: Some(self.order_id.clone()),
+            note: note.map(str::to_owned),
+        };
+        let told = self.told();
+        let report = match call(shared, request).await {
+            Ok(answer) => CallbackReport {
+                told,
+                sent: true,
+                status: Some(answer.status),
+                error: None,
+            },
+            Err(why) => CallbackReport {
+                told,
+                sent: !matches!(why, NoAnswer::NotResolved(_) | NoAnswer::Url(_)),
+                status: None,
+                error: Some(why.to_string()),
+            },
+        };
+        self.note(shared, report.clone());
+        report
+    }
+
+    fn note(&self, shared: &Shared, report: CallbackReport) {
+        if let Some(payment) = shared.lock().payment_mut(&self.msn, &self.order_id) {
+            payment.callbacks.push(report);
+        }
+    }
+
+    fn not_sent(&self, shared: &Shared, why: &str) -> CallbackReport {
+        let report = CallbackReport {
+            told: self.told(),
+            sent: false,
+            status: None,
+            error: Some(why.to_owned()),
+        };
+        self.note(shared, report.clone());
+        report
+    }
+}
+
+fn callback_url(payment: &Payment) -> String {
+    format!(
+        "{}/v2/payments/{}",
+        payment.order.callback_prefix, payment.order.order_id
+    )
+}
+
+/// Sends a callback, with the fault that is set for it, if any. The report is that of the true one.
+pub(crate) async fn deliver(shared: &Shared, mut callback: Callback) -> CallbackReport {
+    let fault = if callback.held {
+        None
+    } else {
+        shared
+            .lock()
+            .faults
+            .take(Operation::Callback, Some(&callback.order_id))
+    };
+    match fault {
+        Some(FaultKind::CallbackLost) => callback.not_sent(shared, "lost by a fault"),
+        Some(FaultKind::CallbackLate { seconds }) => {
+            let report = callback.not_sent(shared, "held back by a fault");
+            callback.held = true;
+            let mut state = shared.lock();
+            let due = after(state.now(), Duration::from_secs(seconds));
+            state.held.push((due, callback));
+            report
+        }
+        Some(FaultKind::CallbackTwice) => {
+            let first = callback.send(shared, None).await;
+            callback.send(shared, Some("sent twice by a fault")).await;
+            first
+        }
+        Some(FaultKind::CallbackForged { status, token }) => {
+            let mut forged = callback.clone();
+            forged.set("/transactionInfo/status", status.into());
+            if let Some(token) = token {
+                forged.authorization = Some(token.into());
+            }
+            forged.send(shared, Some("forged by a fault")).await;
+            callback.send(shared, None).await
+        }
+        Some(FaultKind::CallbackMsnNumber) => {
+            callback.set(
+                "/merchantSerialNumber",
+                msn_value(&callback.msn.clone(), true),
+            );
+            callback.send(shared, None).await
+        }
+        Some(FaultKind::CallbackWrongAmount) => {
+            let amount = callback
+                .body
+                .pointer("/transactionInfo/amount")
+                .and_then(Value::as_u64);
+            callback.set(
+                "/transactionInfo/amount",
+                amount.unwrap_or(0).saturating_add(1).into(),
+            );
+            callback
+                .send(shared, Some("one øre too much by a fault"))
+                .await
+        }
+        Some(FaultKind::UnknownStatus { value }) => {
+            callback.set("/transactionInfo/status", value.into());
+            callback
+                .send(shared, Some("unknown status by a fault"))
+                .await
+        }
+        _ => callback.send(shared, None).await,
+    }
+}
+
+/// Sends callbacks, one after the other.
+pub(crate) async fn flush(shared: &Shared, due: Vec<Callback>) {
+    for callback in due {
+        deliver(shared, callback).await;
+    }
+}
+
+/// Sends every callback that is due, without waiting for it.
+pub(crate) fn flush_soon(shared: &Arc<Shared>) {
+    let due = std::mem::take(&mut shared.lock().outbox);
+    if !due.is_empty() {
+        let sender = Arc::clone(shared);
+        shared
+            .runtime
+            .spawn(async move { flush(&sender, due).await });
+    }
+}
+
+/// The `Authorization` of a forged callback.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ForgedToken {
+    /// The payment's `authToken`.
+    #[default]
+    Right,
+    /// One that has the right length, and is wrong.
+    Wrong,
+    /// None.
+    None,
+    /// The word `text`: short, and without secrets.
+    Text,
+}
+
+/// A callback as an attacker, or a confused Vipps, would send it. What is `None` is taken from the
+/// payment as it stands.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Forgery {
+    /// The status that it tells.
+    pub status: Option<String>,
+    /// The amount in øre.
+    pub amount: Option<u64>,
+    /// The MSN.
+    pub msn: Option<String>,
+    /// The `Authorization`.
+    pub token: ForgedToken,
+    /// A body that is sent as it stands, instead of everything above but the token.
+    pub body: Option<String>,
+}
+
+/// What the shop answered to a forged callback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ShopAnswer {
+    /// The HTTP status; `None`: there was no answer.
+    pub status: Option<u16>,
+    /// The body.
+    pub body: String,
+    /// Why there was no answer.
+    pub error: Option<String>,
+}
+
+pub(crate) async fn forge(shared: &Shared, payment: &Payment, forgery: Forgery) -> ShopAnswer {
+    let now = shared.lock().now();
+    let mut callback = Callback::of(payment, now);
+    if let Some(status) = forgery.status {
+        callback.set("/transactionInfo/status", status.into());
+    }
+    if let Some(amount) = forgery.amount {
+        callback.set("/transactionInfo/amount", amount.into());
+    }
+    if let Some(msn) = forgery.msn {
+        callback.set("/merchantSerialNumber", msn.into());
+    }
+    let right = payment.order.auth_token.clone();
+    let authorization = match forgery.token {
+        ForgedToken::Right => right,
+        ForgedToken::None => None,
+        ForgedToken::Text => Some("text".into()),
+        ForgedToken::Wrong => Some(
+            "f".repeat(right.map_or(32, |t| t.expose_secret().len()))
+                .into(),
+        ),
+    };
+    let request = Call {
+        method: Method::POST,
+        url: callback.url,
+        authorization,
+        body: Some(Bytes::from(
+            forgery.body.unwrap_or_else(|| callback.body.to_string()),
+        )),
+        timeout: TIMEOUT,
+        order_id: Some(callback.order_id),
+        note: Some("forged".to_owned()),
+    };
+    match call(shared, request).await {
+        Ok(answer) => ShopAnswer {
+            status: Some(answer.status),
+            body: String::from_utf8_lossy(&answer.body).into_owned(),
+            error: None,
+        },
+        Err(why) => ShopAnswer {
+            status: None,
+            body: String::new(),
+            error: Some(why.to_string()),
+        },
+    }
+}

@@ -1,0 +1,16 @@
+//! The simulator, through its API, its controls and its landing page.
+
+// Clippy's leave for tests does not reach their helpers.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod controls;
+mod faults;
+mod idempotency;
+mod landing;
+mod limits;
+mod merchant;
+mod payments;
+mod published;
+mod refusals;
+mod support;
+mod windows;
