@@ -1,1 +1,90 @@
-fn main() {}
+//! `kasse`: Vipps MobilePay for shop engines, on the command line.
+
+mod config;
+mod demo;
+mod http;
+mod payments;
+mod plugins;
+mod serve;
+mod simulate;
+mod stop;
+mod table;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Take payments with Vipps MobilePay from any shop engine
+#[derive(Debug, Parser)]
+#[command(name = "kasse", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// See it work: a shop, kasse and a simulated Vipps, and nine scenes played with them
+    Demo(demo::Demo),
+    /// Run the service for the shops of a configuration
+    Serve(serve::Serve),
+    /// Run Vipps' API on this machine, to test any integration against
+    Simulate(simulate::Simulate),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(config::Config),
+    /// List the shop engines that this program can connect
+    Plugins,
+    /// Look at payments and act on them, through the kasse that runs
+    Payments(payments::Payments),
+}
+
+/// Why a command did not do what it should: a text for people, and exit code 1.
+#[derive(Debug)]
+struct Failed(String);
+
+impl Failed {
+    fn because(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Ends with 0: done; 1: not done, and the reason is printed; 2: the command line was wrong.
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Serve(serve) => serve::run(serve).await,
+        Command::Simulate(simulate) => simulate::run(simulate).await,
+        Command::Config(config) => config::run(&config),
+        Command::Plugins => {
+            plugins::print();
+            Ok(())
+        }
+        Command::Payments(payments) => payments::run(payments).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("kasse: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,1 +1,26 @@
-//! Placeholder.
+//! kasse's durable record of payments, on SQLite: one file, one process, nothing to run beside it.
+//!
+//! # How it keeps its promises
+//! One thread owns the connection that writes (`writer`). It takes all batches that wait, does
+//! each in a savepoint of its own, commits them together, and only then answers: a batch that was
+//! answered is on the disk, and many that come at once cost one sync. A batch that conflicts is
+//! rolled back alone. Reading goes beside it, on connections of its own (`readers`): SQLite's
+//! write-ahead log lets both go on.
+//!
+//! The folder is locked to one process (`folder`). That is why leases can be kept in memory
+//! (`leases`): nobody else can take one.
+
+mod apply;
+mod connection;
+mod error;
+mod folder;
+mod journal;
+mod leases;
+mod queries;
+mod readers;
+mod record;
+mod schema;
+mod writer;
+
+pub use error::OpenError;
+pub use journal::SqliteJournal;

@@ -1,1 +1,99 @@
-fn main() {}
+//! The project's own chores: `cargo xtask test`, `cargo xtask screenshots`, `cargo xtask ci`.
+
+mod browser;
+mod checks;
+mod demo;
+mod journey;
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What went wrong, for people.
+type Problem = String;
+
+const USAGE: &str = "\
+The chores of the kasse project.
+
+Usage: cargo xtask <CHORE>
+
+Chores:
+  test               Everything: unit, integration and doc tests, the snapshots, what core depends on,
+                     and the demo's pages in a browser (Chromium; installed by apt-get where it can be)
+  screenshots [DIR]  Pictures of the demo's pages at a phone's and a desktop's width
+                     (default: target/screenshots)
+  ci                 What CI runs: test, then the lints and the dependency policy (.ci/run)
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args.as_slice() {
+        ["test"] => test(),
+        ["screenshots"] => screenshots(&root().join("target/screenshots")),
+        ["screenshots", folder] => screenshots(Path::new(folder)),
+        ["ci"] => run::step("CI", run::command("bash").arg(root().join(".ci/run"))),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs everything. What cannot be run here is said at the end.
+fn test() -> Result<(), Problem> {
+    let snapshots = checks::Snapshots::watch()?;
+    run::step(
+        "tests of all crates, documentation included",
+        run::cargo()
+            .args(["test", "--workspace", "--all-features"])
+            .env("INSTA_UPDATE", "no")
+            .env("INSTA_SNAPSHOT_REFERENCES_FILE", snapshots.list()),
+    )?;
+    run::part("snapshots: each one belongs to a test", || {
+        snapshots.check()
+    })?;
+    run::part("what core depends on", checks::core_is_lean)?;
+
+    let left_out = match browser::find_or_install() {
+        Ok(chromium) => {
+            let folder = run::target().join("screenshots");
+            run::part("the demo's pages in a browser", || {
+                journey::take(&chromium, &demo::binary(), &folder)
+            })?;
+            None
+        }
+        Err(why) => Some(format!("the demo's pages in a browser: {why}")),
+    };
+    match left_out {
+        None => println!("xtask: everything passed"),
+        Some(what) => println!("xtask: everything else passed; LEFT OUT: {what}"),
+    }
+    Ok(())
+}
+
+fn screenshots(folder: &Path) -> Result<(), Problem> {
+    let chromium = browser::find_or_install()?;
+    demo::build()?;
+    run::part("the demo's pages in a browser", || {
+        journey::take(&chromium, &demo::binary(), folder)
+    })
+}
+
+/// The workspace's folder. Cargo says it when it runs this; else it is where this was built.
+fn root() -> PathBuf {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.ancestors().nth(2).unwrap_or(&here).to_path_buf()
+}

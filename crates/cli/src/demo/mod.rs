@@ -1,0 +1,401 @@
+//! `kasse demo`: Vipps (the simulator), kasse and the demo shop in one process, and nine scenes
+//! played with them over HTTP.
+
+mod print;
+mod scenes;
+mod shop;
+mod stage;
+mod vipps;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use kasse_core::registry::EngineConfig;
+use kasse_core::{
+    Account, AccountId, ApiKind, Environment, Ids, Language, Msn, RandomIds, ReferencePrefix,
+    ShopId,
+};
+use kasse_server::config::{InstallationKey, LogFormat, Server, Sources};
+use kasse_server::{Config, Service, config, logs};
+use kasse_simulator::{Options, Resolve, SalesUnit, Simulator};
+use secrecy::SecretString;
+use url::Url;
+
+use self::print::say;
+use self::scenes::{SCENES, Scene};
+use self::shop::Shop;
+use self::stage::{Failure, Played, SCENE_LIMIT, Stage};
+use self::vipps::Vipps;
+use crate::{Failed, stop};
+
+/// The demo's shop, as kasse knows it.
+const SHOP: &str = "fjord";
+/// Where Vipps believes kasse to be. The simulator connects to this machine instead.
+const PUBLIC_HOST: &str = "kasse.example";
+
+/// What `kasse demo` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// End after the scenes: 0 if each reached its end, else 1 with the scene and the reason
+    #[arg(long)]
+    once: bool,
+
+    /// Keep the journal and the shop's orders in this folder. Without it: in a temporary one
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// The port of the shop and of kasse. Without it: a free one
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    port: u16,
+
+    /// The port of the simulator. Without it: a free one
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    simulator_port: u16,
+
+    /// Also print kasse's log, from this level on: error, warn, info, debug or trace
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "error",
+        hide_default_value = true
+    )]
+    log_level: tracing::Level,
+}
+
+/// Starts everything, plays the scenes, and goes on serving unless told to end.
+pub(crate) async fn run(demo: Demo) -> Result<(), Failed> {
+    let mut stop = stop::signal()?;
+    logs::init(LogFormat::Text, demo.log_level)
+        .map_err(|error| Failed::because(format!("the log cannot be begun: {error}")))?;
+    let began = Instant::now();
+    say("Starting the simulator, kasse and the demo shop …");
+    let data = Data::open(demo.data.as_deref())?;
+    let house = House::start(&demo, &data.folder).await?;
+    say(&format!("… ready after {}.", seconds(began.elapsed())));
+
+    let played = tokio::select! {
+        played = house.play(SCENES) => played,
+        () = stop.wait() => return house.end(Ok(())).await,
+    };
+    let reached = played.iter().filter(|(_, result)| result.is_ok()).count();
+    say(&format!(
+        "\n{reached} of {} scenes reached their end.",
+        SCENES.len()
+    ));
+    let result = summary(SCENES.len(), &played);
+    if !demo.once {
+        say(&house.addresses(&data.folder));
+        stop.wait().await;
+    }
+    house.end(result).await
+}
+
+/// The folder of the journal and the shop's orders. A temporary one goes when this is dropped.
+struct Data {
+    folder: PathBuf,
+    temporary: bool,
+}
+
+impl Data {
+    fn open(given: Option<&Path>) -> Result<Self, Failed> {
+        let temporary = given.is_none();
+        let folder = given.map_or_else(
+            || std::env::temp_dir().join(format!("kasse-demo-{}", RandomIds.next())),
+            Path::to_path_buf,
+        );
+        std::fs::create_dir_all(&folder).map_err(|error| {
+            Failed::because(format!(
+                "the folder {} cannot be made: {error}",
+                folder.display()
+            ))
+        })?;
+        Ok(Self { folder, temporary })
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        if self.temporary {
+            // What cannot be removed is left to the system: it is its folder for such things.
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Everything that runs.
+struct House {
+    simulator: Simulator,
+    service: Service,
+    /// The shop's pages, and everything else of kasse's, without a slash at the end.
+    site: String,
+    shop: Shop,
+    vipps: Vipps,
+    data: PathBuf,
+}
+
+impl House {
+    async fn start(demo: &Demo, data: &Path) -> Result<Self, Failed> {
+        let (listener, address) = listen(demo.port)?;
+        let site = format!("http://{address}");
+        let unit = SalesUnit::default();
+
+        let options = Options {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, demo.simulator_port)),
+            resolve: vec![Resolve {
+                host: PUBLIC_HOST.into(),
+                target: address,
+            }],
+            units: vec![SalesUnit {
+                name: "Fjord & Fjell".into(),
+                ..unit.clone()
+            }],
+            ..Options::default()
+        };
+        let simulator = Simulator::start(options)
+            .await
+            .map_err(|e| Failed::because(e.to_string()))?;
+
+        let config = configuration(address, &site, &simulator.url(), &unit, data)?;
+        let service = Service::start_on(config, listener)
+            .await
+            .map_err(|e| Failed::because(e.to_string()))?;
+        Ok(Self {
+            shop: Shop::new(&format!("{site}/engine/{SHOP}")).map_err(Failed::because)?,
+            vipps: Vipps::new(&simulator.url(), &unit.msn).map_err(Failed::because)?,
+            simulator,
+            service,
+            site,
+            data: data.to_path_buf(),
+        })
+    }
+
+    /// Plays scene after scene. One that fails does not stop the others: they have their own order.
+    async fn play(&self, scenes: &'static [Scene]) -> Vec<(&'static str, Played)> {
+        let mut played = Vec::new();
+        for (scene, number) in scenes.iter().zip(1..) {
+            say(&format!(
+                "\nScene {number} of {}: {}",
+                scenes.len(),
+                scene.title
+            ));
+            let began = Instant::now();
+            let stage = Stage::new(
+                self.shop.clone(),
+                self.vipps.clone(),
+                self.service.admin(),
+                &self.data,
+            );
+            let result = limited((scene.play)(&stage)).await;
+            say(&verdict(&result, began.elapsed()));
+            played.push((scene.title, result));
+        }
+        played
+    }
+
+    fn addresses(&self, data: &Path) -> String {
+        let (site, simulator) = (&self.site, self.simulator.url());
+        format!(
+            "\nGo on by hand, in a browser. \"Approve\" is a button on the simulator's page.\n\n  \
+             shop       {site}/engine/{SHOP}/\n  \
+             merchant   {site}/engine/{SHOP}/merchant\n  \
+             payments   {simulator}/__simulator/payments\n  \
+             health     {site}/health\n\n\
+             And on the command line: kasse payments list --data {}\n\n\
+             Ctrl-C ends it.",
+            data.display()
+        )
+    }
+
+    async fn end(self, result: Result<(), Failed>) -> Result<(), Failed> {
+        self.service.shutdown().await;
+        self.simulator.stop().await;
+        result
+    }
+}
+
+/// Plays one scene within its time. The scene's own checks end at the same moment and say more;
+/// this is for what hangs between them.
+async fn limited(scene: impl Future<Output = Played>) -> Played {
+    let grace = SCENE_LIMIT + Duration::from_secs(5);
+    tokio::time::timeout(grace, scene)
+        .await
+        .unwrap_or_else(|_| {
+            Err(Failure::new(
+                format!("the end of the scene within {} s", SCENE_LIMIT.as_secs()),
+                "an answer that did not come",
+            ))
+        })
+}
+
+fn verdict(result: &Played, time: Duration) -> String {
+    match result {
+        Ok(()) => format!("  reached its end after {}", seconds(time)),
+        Err(failure) => format!(
+            "  FAILED after {}\n  expected: {}\n  came:     {}",
+            seconds(time),
+            failure.expected,
+            failure.came
+        ),
+    }
+}
+
+/// All scenes together: what the exit code says.
+fn summary(planned: usize, played: &[(&str, Played)]) -> Result<(), Failed> {
+    let failed: Vec<String> = played
+        .iter()
+        .zip(1..)
+        .filter_map(|((title, result), number)| {
+            let failure = result.as_ref().err()?;
+            let Failure { expected, came } = failure;
+            Some(format!(
+                "scene {number} ({title}): expected: {expected}; came: {came}"
+            ))
+        })
+        .collect();
+    if !failed.is_empty() {
+        return Err(Failed::because(failed.join("\n")));
+    }
+    if played.len() == planned && planned > 0 {
+        Ok(())
+    } else {
+        Err(Failed::because("not every scene was played"))
+    }
+}
+
+/// A socket of kasse's, before kasse is there: the simulator and the shop must know its port first.
+fn listen(port: u16) -> Result<(TcpListener, SocketAddr), Failed> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    listener
+        .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
+        .map_err(|error| {
+            Failed::because(format!(
+                "port {port} of 127.0.0.1 cannot be used: {error}. Give another by --port."
+            ))
+        })
+}
+
+fn configuration(
+    address: SocketAddr,
+    site: &str,
+    simulator: &str,
+    unit: &SalesUnit,
+    data: &Path,
+) -> Result<Config, Failed> {
+    let odd = |error: &dyn std::fmt::Display| {
+        Failed::because(format!("the demo's configuration: {error}"))
+    };
+    let url = |text: &str| Url::parse(text).map_err(|error| odd(&error));
+    let account = AccountId::new("simulator").map_err(|error| odd(&error))?;
+    let mut server = Server::new(url(&format!("https://{PUBLIC_HOST}"))?);
+    server.listen = address;
+    server.data = data.to_path_buf();
+    Ok(Config {
+        server,
+        installation_keys: vec![installation_key(data)?],
+        accounts: vec![Account {
+            id: account.clone(),
+            environment: Environment::At(url(simulator)?),
+            msn: Msn::new(&unit.msn).map_err(|error| odd(&error))?,
+            client_id: unit.client_id.clone(),
+            client_secret: unit.client_secret.clone(),
+            subscription_key: unit.subscription_key.clone(),
+        }],
+        shops: vec![config::Shop {
+            id: ShopId::new(SHOP).map_err(|error| odd(&error))?,
+            engine: "demo-shop".into(),
+            name: "Fjord & Fjell".into(),
+            account,
+            api: ApiKind::Ecom,
+            reference_prefix: ReferencePrefix::new(SHOP).map_err(|error| odd(&error))?,
+            language: Language::En,
+            engine_config: EngineConfig(serde_json::json!({
+                "storefront": "Fjord & Fjell", "site_url": site,
+            })),
+        }],
+        sources: Sources::default(),
+    })
+}
+
+/// The key that callback tokens are derived from. It is kept with the data, so that the payments of
+/// an earlier demo are still known.
+fn installation_key(data: &Path) -> Result<InstallationKey, Failed> {
+    let file = data.join("installation-key");
+    let unusable = |error: std::io::Error| {
+        Failed::because(format!("{} cannot be used: {error}", file.display()))
+    };
+    let key = match std::fs::read_to_string(&file) {
+        Ok(key) => key,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = format!("{}{}", RandomIds.next(), RandomIds.next());
+            std::fs::write(&file, &key).map_err(unusable)?;
+            key
+        }
+        Err(error) => return Err(unusable(error)),
+    };
+    Ok(InstallationKey {
+        id: "demo".into(),
+        key: SecretString::from(key),
+    })
+}
+
+/// A time for people: tenths of seconds.
+fn seconds(time: Duration) -> String {
+    format!("{}.{} s", time.as_secs(), time.subsec_millis() / 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scene_at_its_end_is_success() {
+        assert!(summary(2, &[("one", Ok(())), ("two", Ok(()))]).is_ok());
+    }
+
+    #[test]
+    fn a_scene_that_failed_is_named_with_its_reason() {
+        let failure = Failure::new("the shop shows 1001 as reserved", "waiting");
+        let error = summary(2, &[("one", Ok(())), ("two", Err(failure))])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "scene 2 (two): expected: the shop shows 1001 as reserved; came: waiting"
+        );
+    }
+
+    #[test]
+    fn scenes_that_were_not_played_are_no_success() {
+        assert!(summary(2, &[("one", Ok(()))]).is_err());
+        assert!(summary(0, &[]).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scene_that_hangs_fails() {
+        let failed = limited(std::future::pending()).await.unwrap_err();
+        assert_eq!(failed.came, "an answer that did not come");
+    }
+
+    #[test]
+    fn the_installation_key_stays_with_the_data() {
+        use secrecy::ExposeSecret;
+        let data = Data::open(None).unwrap();
+        let first = installation_key(&data.folder).unwrap();
+        let second = installation_key(&data.folder).unwrap();
+        assert_eq!(first.key.expose_secret(), second.key.expose_secret());
+        assert!(first.key.expose_secret().len() >= 32);
+    }
+
+    #[test]
+    fn a_temporary_folder_goes_and_a_given_one_stays() {
+        let temporary = Data::open(None).unwrap();
+        let folder = temporary.folder.clone();
+        drop(temporary);
+        assert!(!folder.exists());
+        drop(Data::open(Some(&folder)).unwrap());
+        assert!(folder.exists());
+        std::fs::remove_dir(folder).unwrap();
+    }
+}

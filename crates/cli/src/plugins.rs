@@ -1,0 +1,16 @@
+//! The one list of adapters that are linked into this program. A new one is a line here and a
+//! dependency in this crate's manifest.
+
+use kasse_demo_shop as _;
+
+use crate::table::Table;
+
+/// `kasse plugins`: what is linked.
+pub(crate) fn print() {
+    let mut table = Table::new(&["ENGINE", "VERSION", "REAL MONEY", "ABOUT"]);
+    for plugin in kasse_core::registry::plugins() {
+        let production = if plugin.production { "yes" } else { "no" };
+        table.row([plugin.name, plugin.version, production, plugin.about]);
+    }
+    print!("{table}");
+}

@@ -1,0 +1,14 @@
+//! The real binary, as a person or a script runs it.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what the tests share is part of the tests: it fails where they fail"
+)]
+
+mod config;
+mod demo;
+mod plugins;
+mod running;
+mod serve;
+mod simulate;

@@ -1,0 +1,425 @@
+//! What is asked of the tables. Plain functions over a connection; each is one SELECT, so that it
+//! sees the journal at one moment.
+
+use jiff::Timestamp;
+use kasse_core::journal::{Command, Delivery, Filter, InboxItem, JournalError, Quote};
+use kasse_core::{
+    AccountId, CallerKey, InboxId, OrderId, OrderRef, Payment, PaymentEvent, PaymentId, Personal,
+    Reference, ShopId,
+};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+use serde::de::DeserializeOwned;
+
+use crate::error::journal_error;
+use crate::record::{most as limit, read_document, read_time, state, time};
+
+const PAYMENT: &str = "SELECT doc FROM payments WHERE account = ?1 AND reference = ?2";
+
+const FIND: &str = "
+    SELECT doc FROM payments WHERE shop = ?1 AND reference = ?2
+    ORDER BY created DESC, account DESC LIMIT 1";
+
+const PAYMENTS_OF: &str = "
+    SELECT doc FROM payments WHERE shop = ?1 AND order_id = ?2
+    ORDER BY attempt, created, account, reference";
+
+// First come those with something unread, by what has lain there longest: that index holds nothing
+// but the unread. The others follow.
+const DUE: &str = "
+    SELECT account, reference FROM (
+        SELECT 0 AS rank, account, reference, min(at) AS since
+        FROM inbox WHERE unread = 1 GROUP BY account, reference
+        UNION ALL
+        SELECT * FROM (
+            SELECT 1 AS rank, account, reference, next_look AS since
+            FROM payments
+            WHERE next_look <= ?1 AND NOT EXISTS (
+                SELECT 1 FROM inbox
+                WHERE inbox.account = payments.account
+                    AND inbox.reference = payments.reference
+                    AND inbox.unread = 1
+            )
+            ORDER BY next_look, account, reference LIMIT ?2
+        )
+    )
+    ORDER BY rank, since, account, reference LIMIT ?2";
+
+const EVENTS: &str = "SELECT doc FROM events WHERE account = ?1 AND reference = ?2 ORDER BY number";
+
+const COMMANDS: &str = "
+    SELECT doc FROM commands WHERE account = ?1 AND reference = ?2 ORDER BY created, seq";
+
+const COMMANDS_DUE: &str = "
+    SELECT doc FROM commands WHERE next <= ?1 ORDER BY next, seq LIMIT ?2";
+
+const COMMAND_BY_KEY: &str = "
+    SELECT doc FROM commands WHERE shop = ?1 AND caller = ?2
+    ORDER BY created DESC, seq DESC LIMIT 1";
+
+const UNREAD: &str = "
+    SELECT id, at, odd, body FROM inbox
+    WHERE account = ?1 AND reference = ?2 AND unread = 1 ORDER BY at, seq";
+
+const DELIVERIES_DUE: &str = "
+    SELECT shop, order_id FROM deliveries AS head
+    WHERE parked = 0 AND next <= ?1 AND NOT EXISTS (
+        SELECT 1 FROM deliveries AS earlier
+        WHERE earlier.parked = 0 AND earlier.shop = head.shop AND earlier.order_id = head.order_id
+            AND (earlier.after, earlier.id) < (head.after, head.id)
+    )
+    ORDER BY next, shop, order_id LIMIT ?2";
+
+const DELIVERIES: &str = "
+    SELECT doc FROM deliveries WHERE shop = ?1 AND order_id = ?2 ORDER BY after, id";
+
+const PERSONAL: &str = "SELECT doc FROM personal WHERE account = ?1 AND reference = ?2";
+
+const PAYMENTS_OF_USER: &str = "
+    SELECT account, reference FROM personal JOIN payments USING (account, reference)
+    WHERE user_id = ?2 AND shop = ?1 ORDER BY account, reference";
+
+const QUOTES: &str = "SELECT doc FROM quotes WHERE account = ?1 AND reference = ?2 ORDER BY number";
+
+const LAST_QUOTE: &str = "SELECT doc FROM quotes WHERE key = ?1 ORDER BY at DESC, seq DESC LIMIT 1";
+
+pub(crate) fn payment(
+    connection: &Connection,
+    id: &PaymentId,
+) -> Result<Option<Payment>, JournalError> {
+    one(connection, &format!("payment {id}"), PAYMENT, key(id))
+}
+
+pub(crate) fn find(
+    connection: &Connection,
+    shop: &ShopId,
+    reference: &Reference,
+) -> Result<Option<Payment>, JournalError> {
+    let what = format!("payment {reference} of shop {shop}");
+    one(connection, &what, FIND, [shop.as_str(), reference.as_str()])
+}
+
+pub(crate) fn payments_of(
+    connection: &Connection,
+    order: &OrderRef,
+) -> Result<Vec<Payment>, JournalError> {
+    many(
+        connection,
+        &format!("payments of {order}"),
+        PAYMENTS_OF,
+        at(order),
+    )
+}
+
+pub(crate) fn list(connection: &Connection, filter: &Filter) -> Result<Vec<Payment>, JournalError> {
+    let mut conditions = vec!["1"];
+    let mut values = Vec::new();
+    let mut ask = |condition: &'static str, value: String| {
+        conditions.push(condition);
+        values.push(value);
+    };
+    if let Some(shop) = &filter.shop {
+        ask("shop = ?", shop.as_str().to_owned());
+    }
+    if let Some(order) = &filter.order {
+        ask("order_id = ?", order.as_str().to_owned());
+    }
+    if let Some(wanted) = &filter.state {
+        ask("state = ?", state(wanted)?);
+    }
+    if let Some(before) = filter.before {
+        ask("created < ?", time(before));
+    }
+    let most = limit(if filter.most == 0 { 50 } else { filter.most });
+    let sql = format!(
+        "SELECT doc FROM payments WHERE {} \
+         ORDER BY created DESC, account DESC, reference DESC LIMIT {most}",
+        conditions.join(" AND "),
+    );
+    many(
+        connection,
+        "payments",
+        &sql,
+        rusqlite::params_from_iter(values),
+    )
+}
+
+pub(crate) fn due(
+    connection: &Connection,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<PaymentId>, JournalError> {
+    rows(
+        connection,
+        "payments due",
+        DUE,
+        (time(now), limit(most)),
+        payment_id,
+    )
+}
+
+pub(crate) fn events(
+    connection: &Connection,
+    id: &PaymentId,
+) -> Result<Vec<PaymentEvent>, JournalError> {
+    many(connection, &format!("events of {id}"), EVENTS, key(id))
+}
+
+pub(crate) fn commands(
+    connection: &Connection,
+    id: &PaymentId,
+) -> Result<Vec<Command>, JournalError> {
+    many(connection, &format!("commands of {id}"), COMMANDS, key(id))
+}
+
+pub(crate) fn commands_due(
+    connection: &Connection,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<Command>, JournalError> {
+    many(
+        connection,
+        "commands due",
+        COMMANDS_DUE,
+        (time(now), limit(most)),
+    )
+}
+
+pub(crate) fn command_by_key(
+    connection: &Connection,
+    shop: &ShopId,
+    caller: &CallerKey,
+) -> Result<Option<Command>, JournalError> {
+    let what = format!("command of shop {shop} by its caller's key");
+    one(
+        connection,
+        &what,
+        COMMAND_BY_KEY,
+        [shop.as_str(), caller.as_str()],
+    )
+}
+
+pub(crate) fn unread(
+    connection: &Connection,
+    id: &PaymentId,
+) -> Result<Vec<InboxItem>, JournalError> {
+    let what = format!("inbox of {id}");
+    rows(connection, &what, UNREAD, key(id), |what, row| {
+        let text: String = column(what, row, 0)?;
+        let at: String = column(what, row, 1)?;
+        let body: Option<Vec<u8>> = column(what, row, 3)?;
+        Ok(InboxItem {
+            id: InboxId::new(text).map_err(|error| unfit(what, &error))?,
+            payment: id.clone(),
+            at: read_time(what, &at)?,
+            odd: column(what, row, 2)?,
+            body: body.map(bytes::Bytes::from),
+        })
+    })
+}
+
+pub(crate) fn deliveries_due(
+    connection: &Connection,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<OrderRef>, JournalError> {
+    let params = (time(now), limit(most));
+    rows(
+        connection,
+        "deliveries due",
+        DELIVERIES_DUE,
+        params,
+        |what, row| {
+            let (shop, order): (String, String) = (column(what, row, 0)?, column(what, row, 1)?);
+            Ok(OrderRef {
+                shop: ShopId::new(shop).map_err(|error| unfit(what, &error))?,
+                order: OrderId::new(order).map_err(|error| unfit(what, &error))?,
+            })
+        },
+    )
+}
+
+pub(crate) fn deliveries(
+    connection: &Connection,
+    order: &OrderRef,
+) -> Result<Vec<Delivery>, JournalError> {
+    many(
+        connection,
+        &format!("deliveries of {order}"),
+        DELIVERIES,
+        at(order),
+    )
+}
+
+pub(crate) fn personal(
+    connection: &Connection,
+    id: &PaymentId,
+) -> Result<Option<Personal>, JournalError> {
+    one(connection, &format!("personal {id}"), PERSONAL, key(id))
+}
+
+pub(crate) fn payments_of_user(
+    connection: &Connection,
+    shop: &ShopId,
+    user_id: &str,
+) -> Result<Vec<PaymentId>, JournalError> {
+    let what = format!("payments of a user of shop {shop}");
+    rows(
+        connection,
+        &what,
+        PAYMENTS_OF_USER,
+        [shop.as_str(), user_id],
+        payment_id,
+    )
+}
+
+pub(crate) fn quotes(connection: &Connection, id: &PaymentId) -> Result<Vec<Quote>, JournalError> {
+    many(connection, &format!("quotes of {id}"), QUOTES, key(id))
+}
+
+pub(crate) fn last_quote(
+    connection: &Connection,
+    quote_key: &str,
+) -> Result<Option<Quote>, JournalError> {
+    one(connection, "quote by its key", LAST_QUOTE, [quote_key])
+}
+
+fn key(id: &PaymentId) -> [&str; 2] {
+    [id.account.as_str(), id.reference.as_str()]
+}
+
+fn at(order: &OrderRef) -> [&str; 2] {
+    [order.shop.as_str(), order.order.as_str()]
+}
+
+fn payment_id(what: &str, row: &Row<'_>) -> Result<PaymentId, JournalError> {
+    let (account, reference): (String, String) = (column(what, row, 0)?, column(what, row, 1)?);
+    Ok(PaymentId {
+        account: AccountId::new(account).map_err(|error| unfit(what, &error))?,
+        reference: Reference::new(reference).map_err(|error| unfit(what, &error))?,
+    })
+}
+
+fn unfit(what: &str, error: &kasse_core::IdError) -> JournalError {
+    JournalError::Corrupt(format!("{what}: {error}"))
+}
+
+fn column<T: rusqlite::types::FromSql>(
+    what: &str,
+    row: &Row<'_>,
+    index: usize,
+) -> Result<T, JournalError> {
+    row.get(index).map_err(|error| journal_error(what, &error))
+}
+
+/// The document of the only row, if there is one.
+fn one<T: DeserializeOwned>(
+    connection: &Connection,
+    what: &str,
+    sql: &str,
+    params: impl Params,
+) -> Result<Option<T>, JournalError> {
+    let text: Option<String> = connection
+        .query_row(sql, params, |row| row.get(0))
+        .optional()
+        .map_err(|error| journal_error(what, &error))?;
+    text.map(|text| read_document(what, &text)).transpose()
+}
+
+/// The documents of all rows.
+fn many<T: DeserializeOwned>(
+    connection: &Connection,
+    what: &str,
+    sql: &str,
+    params: impl Params,
+) -> Result<Vec<T>, JournalError> {
+    rows(connection, what, sql, params, |what, row| {
+        let text: String = column(what, row, 0)?;
+        read_document(what, &text)
+    })
+}
+
+fn rows<T>(
+    connection: &Connection,
+    what: &str,
+    sql: &str,
+    params: impl Params,
+    read: impl Fn(&str, &Row<'_>) -> Result<T, JournalError>,
+) -> Result<Vec<T>, JournalError> {
+    let failed = |error: rusqlite::Error| journal_error(what, &error);
+    let mut statement = connection.prepare(sql).map_err(failed)?;
+    let mut rows = statement.query(params).map_err(failed)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        found.push(read(what, row)?);
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The lines of SQLite's plan for a query.
+    fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let mut rows = statement.raw_query();
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            lines.push(row.get(3).unwrap());
+        }
+        lines
+    }
+
+    #[test]
+    fn no_query_of_the_flow_reads_a_whole_table() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        crate::schema::migrate(&mut connection, Path::new("file")).unwrap();
+        for sql in [
+            PAYMENT,
+            FIND,
+            PAYMENTS_OF,
+            DUE,
+            EVENTS,
+            COMMANDS,
+            COMMANDS_DUE,
+            COMMAND_BY_KEY,
+            UNREAD,
+            DELIVERIES_DUE,
+            DELIVERIES,
+            PERSONAL,
+            PAYMENTS_OF_USER,
+            QUOTES,
+            LAST_QUOTE,
+        ] {
+            let plan = plan(&connection, sql);
+            assert!(!plan.is_empty());
+            let scans = plan.iter().filter(|line| line.starts_with("SCAN"));
+            // That index holds the unread alone; and what a subquery found is read once.
+            let whole: Vec<&String> = scans
+                .filter(|line| !line.contains("INDEX inbox_unread") && !line.contains("(subquery"))
+                .collect();
+            assert!(whole.is_empty(), "{sql}\n{plan:#?}");
+        }
+        // Those that can be long come in their order, and end at their limit.
+        for sql in [
+            FIND,
+            COMMANDS_DUE,
+            COMMAND_BY_KEY,
+            DELIVERIES_DUE,
+            LAST_QUOTE,
+        ] {
+            let plan = plan(&connection, sql);
+            assert!(
+                !plan.iter().any(|line| line.contains("TEMP B-TREE")),
+                "{sql}\n{plan:#?}"
+            );
+        }
+        // The test can fail.
+        let scan = plan(&connection, "SELECT doc FROM payments WHERE attempt = ?1");
+        assert!(scan.iter().any(|line| line.starts_with("SCAN")), "{scan:?}");
+    }
+}

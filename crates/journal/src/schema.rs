@@ -1,0 +1,213 @@
+//! The tables, and how a file of an older kasse gets them.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::error::OpenError;
+
+/// "kass": says whose database it is.
+const APPLICATION: i64 = 0x6b61_7373;
+
+/// Each step brings the file to the next version; its version is the number of steps done. A step
+/// that was released is never changed: a new one is added.
+///
+/// A row is the JSON document of the thing, and beside it the columns that are asked for. Times are
+/// texts of one width in UTC, to the nanosecond, so that their order is that of time and a person
+/// can read them. Personal data is in `personal` alone, and until it is read in `inbox.body`.
+const STEPS: &[&str] = &["
+    CREATE TABLE meta (
+        name TEXT PRIMARY KEY,
+        value INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO meta VALUES ('opened', 0), ('failed_commits', 0);
+
+    CREATE TABLE payments (
+        account TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        shop TEXT NOT NULL,
+        order_id TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        created TEXT NOT NULL,
+        next_look TEXT,
+        doc TEXT NOT NULL,
+        PRIMARY KEY (account, reference)
+    ) STRICT;
+    CREATE INDEX payments_reference ON payments (shop, reference, created, account);
+    CREATE INDEX payments_order ON payments (shop, order_id, attempt, created, account, reference);
+    CREATE INDEX payments_created ON payments (created, account, reference);
+    CREATE INDEX payments_shop ON payments (shop, created, account, reference);
+    CREATE INDEX payments_look ON payments (next_look, account, reference)
+        WHERE next_look IS NOT NULL;
+
+    CREATE TABLE events (
+        account TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        doc TEXT NOT NULL,
+        PRIMARY KEY (account, reference, number),
+        FOREIGN KEY (account, reference) REFERENCES payments
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE commands (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        account TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        shop TEXT NOT NULL,
+        caller TEXT,
+        created TEXT NOT NULL,
+        next TEXT,
+        doc TEXT NOT NULL,
+        FOREIGN KEY (account, reference) REFERENCES payments
+    ) STRICT;
+    CREATE INDEX commands_payment ON commands (account, reference, created, seq);
+    CREATE INDEX commands_open ON commands (next, seq) WHERE next IS NOT NULL;
+    CREATE INDEX commands_caller ON commands (shop, caller, created, seq) WHERE caller IS NOT NULL;
+
+    CREATE TABLE inbox (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        account TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        at TEXT NOT NULL,
+        odd TEXT,
+        body BLOB,
+        unread INTEGER NOT NULL DEFAULT 1,
+        FOREIGN KEY (account, reference) REFERENCES payments
+    ) STRICT;
+    CREATE INDEX inbox_payment ON inbox (account, reference);
+    CREATE INDEX inbox_unread ON inbox (account, reference, at, seq) WHERE unread = 1;
+
+    CREATE TABLE deliveries (
+        id TEXT PRIMARY KEY,
+        account TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        shop TEXT NOT NULL,
+        order_id TEXT NOT NULL,
+        after TEXT NOT NULL,
+        next TEXT NOT NULL,
+        parked INTEGER NOT NULL,
+        doc TEXT NOT NULL,
+        FOREIGN KEY (account, reference) REFERENCES payments
+    ) STRICT;
+    CREATE INDEX deliveries_order ON deliveries (shop, order_id, after, id);
+    CREATE INDEX deliveries_waiting ON deliveries (shop, order_id, after, id) WHERE parked = 0;
+    CREATE INDEX deliveries_next ON deliveries (next, shop, order_id) WHERE parked = 0;
+
+    CREATE TABLE personal (
+        account TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        user_id TEXT,
+        doc TEXT NOT NULL,
+        PRIMARY KEY (account, reference),
+        FOREIGN KEY (account, reference) REFERENCES payments
+    ) STRICT;
+    CREATE INDEX personal_user ON personal (user_id) WHERE user_id IS NOT NULL;
+
+    CREATE TABLE quotes (
+        seq INTEGER PRIMARY KEY,
+        account TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        at TEXT NOT NULL,
+        doc TEXT NOT NULL,
+        UNIQUE (account, reference, number),
+        FOREIGN KEY (account, reference) REFERENCES payments
+    ) STRICT;
+    CREATE INDEX quotes_key ON quotes (key, at, seq);
+"];
+
+/// Brings the file to this program's version.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    migrate_by(connection, path, STEPS)
+}
+
+fn migrate_by(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), OpenError> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (version, application) = (number("user_version")?, number("application_id")?);
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables > 0 && application != APPLICATION {
+        return Err(OpenError::NotAJournal(path.to_owned()));
+    }
+    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    if version > known {
+        return Err(OpenError::Newer {
+            found: version,
+            known,
+        });
+    }
+    for (next, step) in (1_i64..).zip(steps) {
+        if next <= version {
+            continue;
+        }
+        let transaction =
+            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", next)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(connection: &Connection) -> i64 {
+        connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap()
+    }
+
+    #[test]
+    fn an_older_file_gets_the_steps_that_it_lacks() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let steps = [
+            "CREATE TABLE a (x)",
+            "INSERT INTO a VALUES (1)",
+            "CREATE TABLE b (x)",
+        ];
+        migrate_by(&mut connection, Path::new("file"), &steps[..2]).unwrap();
+        assert_eq!(version(&connection), 2);
+        migrate_by(&mut connection, Path::new("file"), &steps).unwrap();
+        migrate_by(&mut connection, Path::new("file"), &steps).unwrap();
+        assert_eq!(version(&connection), 3);
+        let rows: i64 = connection
+            .query_row("SELECT count(*) FROM a", [], |r| r.get(0))
+            .unwrap();
+        assert_eq!(rows, 1);
+    }
+
+    #[test]
+    fn a_step_that_fails_changes_nothing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let steps = [
+            "CREATE TABLE a (x)",
+            "CREATE TABLE b (x); CREATE TABLE a (x)",
+        ];
+        migrate_by(&mut connection, Path::new("file"), &steps).unwrap_err();
+        assert_eq!(version(&connection), 1);
+        connection
+            .execute("INSERT INTO b VALUES (1)", [])
+            .unwrap_err();
+    }
+
+    #[test]
+    fn a_newer_file_and_another_programs_are_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, Path::new("file")).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        let error = migrate(&mut connection, Path::new("file")).unwrap_err();
+        assert!(error.to_string().contains("version 99"), "{error}");
+
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE theirs (x)").unwrap();
+        let error = migrate(&mut connection, Path::new("file")).unwrap_err();
+        assert!(matches!(error, OpenError::NotAJournal(_)), "{error}");
+    }
+}

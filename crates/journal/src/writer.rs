@@ -1,0 +1,547 @@
+//! The thread that writes.
+//!
+//! It takes all messages that wait, does them in their order, commits once, and then answers them
+//! all. Each batch has a savepoint of its own; one that conflicts is rolled back to it. Leases are
+//! taken, checked and given back in the same order as the batches are done: see [`crate::leases`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kasse_core::journal::{Batch, JournalError, Lease, LeaseKey, Write};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::apply::apply;
+use crate::error::{closed, journal_error};
+use crate::leases::Leases;
+
+/// So many messages in one commit at the most: the first of them waits for the last.
+const MOST: usize = 256;
+
+/// How long until what was erased is tried to be removed from the log again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What is asked of the writer.
+enum Message {
+    Write {
+        batch: Batch,
+        answer: oneshot::Sender<Result<(), JournalError>>,
+    },
+    Acquire {
+        key: LeaseKey,
+        now: Timestamp,
+        until: Timestamp,
+        answer: oneshot::Sender<Option<Lease>>,
+    },
+    Release {
+        lease: Lease,
+        answer: oneshot::Sender<()>,
+    },
+}
+
+/// The way to the thread. It ends when this is dropped, after all that waits is done.
+#[derive(Debug)]
+pub(crate) struct WriterHandle {
+    messages: Option<Sender<Message>>,
+    thread: Option<JoinHandle<()>>,
+    commits: Arc<AtomicU64>,
+}
+
+impl WriterHandle {
+    pub(crate) fn start(connection: Connection, leases: Leases) -> std::io::Result<Self> {
+        let (messages, waiting) = channel();
+        let mut writer = Writer::new(connection, leases);
+        let commits = Arc::clone(&writer.commits);
+        let thread = std::thread::Builder::new()
+            .name("journal-write".to_owned())
+            .spawn(move || writer.run(&waiting))?;
+        Ok(Self {
+            messages: Some(messages),
+            thread: Some(thread),
+            commits,
+        })
+    }
+
+    pub(crate) async fn write(&self, batch: Batch) -> Result<(), JournalError> {
+        self.ask(|answer| Message::Write { batch, answer }).await?
+    }
+
+    pub(crate) async fn acquire(
+        &self,
+        key: LeaseKey,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Lease>, JournalError> {
+        self.ask(|answer| Message::Acquire {
+            key,
+            now,
+            until,
+            answer,
+        })
+        .await
+    }
+
+    pub(crate) async fn release(&self, lease: Lease) -> Result<(), JournalError> {
+        self.ask(|answer| Message::Release { lease, answer }).await
+    }
+
+    /// How many commits there were since it was opened.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    async fn ask<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<T>) -> Message,
+    ) -> Result<T, JournalError> {
+        let (answer, result) = oneshot::channel();
+        let messages = self.messages.as_ref().ok_or_else(closed)?;
+        messages.send(message(answer)).map_err(|_| closed())?;
+        result.await.map_err(|_| closed())
+    }
+}
+
+impl Drop for WriterHandle {
+    fn drop(&mut self) {
+        self.messages = None;
+        if let Some(thread) = self.thread.take() {
+            // It closes the connection before it ends; if it panicked it has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// An answer that waits for the commit.
+enum Answer {
+    Write(
+        oneshot::Sender<Result<(), JournalError>>,
+        Result<(), JournalError>,
+    ),
+    Lease(oneshot::Sender<Option<Lease>>, Option<Lease>),
+    Released(oneshot::Sender<()>),
+}
+
+struct Writer {
+    connection: Connection,
+    leases: Leases,
+    commits: Arc<AtomicU64>,
+    /// Something was erased and may still be in the log.
+    erased: bool,
+    /// A commit failed, and its pages may still be in the log.
+    failed: bool,
+}
+
+impl Writer {
+    fn new(connection: Connection, leases: Leases) -> Self {
+        Self {
+            connection,
+            leases,
+            commits: Arc::default(),
+            erased: false,
+            failed: false,
+        }
+    }
+
+    fn run(&mut self, waiting: &Receiver<Message>) {
+        loop {
+            // Nothing wakes it up while there is nothing to do.
+            let first = if self.erased || self.failed {
+                waiting.recv_timeout(RETRY)
+            } else {
+                waiting.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match first {
+                Ok(first) => {
+                    let more = waiting.try_iter().take(MOST - 1);
+                    self.group(std::iter::once(first).chain(more).collect());
+                }
+                Err(RecvTimeoutError::Timeout) => self.tidy(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Does the messages, commits, and answers.
+    fn group(&mut self, messages: Vec<Message>) {
+        let mut answers = Vec::with_capacity(messages.len());
+        for message in messages {
+            match message {
+                Message::Write { batch, answer } => {
+                    let result = self.batch(&batch, &mut answers);
+                    answers.push(Answer::Write(answer, result));
+                }
+                Message::Acquire {
+                    key,
+                    now,
+                    until,
+                    answer,
+                } => {
+                    answers.push(Answer::Lease(answer, self.leases.acquire(key, now, until)));
+                }
+                Message::Release { lease, answer } => {
+                    self.leases.release(&lease);
+                    answers.push(Answer::Released(answer));
+                }
+            }
+        }
+        self.commit(&mut answers);
+        self.tidy();
+        for answer in answers {
+            // One who does not wait any more has what they asked for all the same, but for a lease:
+            // nobody would give it back.
+            match answer {
+                Answer::Write(answer, result) => drop(answer.send(result)),
+                Answer::Lease(answer, lease) => {
+                    if let Err(Some(lease)) = answer.send(lease) {
+                        self.leases.release(&lease);
+                    }
+                }
+                Answer::Released(answer) => drop(answer.send(())),
+            }
+        }
+    }
+
+    /// Does one batch in the group's transaction. On an error nothing of it is left there.
+    fn batch(&mut self, batch: &Batch, before: &mut [Answer]) -> Result<(), JournalError> {
+        if let Some(lost) = batch.leases.iter().find(|lease| !self.leases.holds(lease)) {
+            return Err(JournalError::LeaseLost(lost.key.clone()));
+        }
+        if batch.writes.is_empty() {
+            return Ok(());
+        }
+        if self.connection.is_autocommit() {
+            self.sql("BEGIN IMMEDIATE")?;
+        }
+        let result = self.sql("SAVEPOINT batch").and_then(|()| {
+            batch
+                .writes
+                .iter()
+                .try_for_each(|write| apply(&self.connection, write))?;
+            self.sql("RELEASE batch")
+        });
+        if let Err(error) = &result {
+            // A full disk or an I/O error can end the whole transaction: then what the group did
+            // before is undone too, and its batches are told so.
+            if self.connection.is_autocommit()
+                || self.sql("ROLLBACK TO batch; RELEASE batch").is_err()
+            {
+                self.undo(before, error);
+            }
+        } else if batch
+            .writes
+            .iter()
+            .any(|write| matches!(write, Write::Erase(_)))
+        {
+            self.erased = true;
+        }
+        result
+    }
+
+    /// Commits what the group did. If that fails, all of its batches failed.
+    fn commit(&mut self, answers: &mut [Answer]) {
+        if self.connection.is_autocommit() {
+            return;
+        }
+        match self.sql("COMMIT") {
+            Ok(()) => {
+                self.commits.fetch_add(1, Ordering::Relaxed);
+                self.failed = false;
+            }
+            Err(error) => {
+                tracing::error!(%error, "a commit of the journal failed; nothing of it is kept");
+                self.failed = true;
+                self.undo(answers, &error);
+            }
+        }
+    }
+
+    /// Ends the transaction without it, and turns the answers of what it did.
+    fn undo(&mut self, answers: &mut [Answer], error: &JournalError) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.sql("ROLLBACK")
+        {
+            tracing::error!(%error, "the journal's transaction cannot be rolled back");
+        }
+        let why = match error {
+            JournalError::Unavailable(_) | JournalError::Corrupt(_) => error.clone(),
+            other => JournalError::Unavailable(other.to_string()),
+        };
+        for answer in answers {
+            if let Answer::Write(_, result @ Ok(())) = answer {
+                *result = Err(why.clone());
+            }
+        }
+    }
+
+    /// Removes from the log what must not be found there.
+    fn tidy(&mut self) {
+        if self.failed {
+            // A commit whose sync failed may be whole in the log, and would come to life when the
+            // file is opened after a crash, though we said that it was not done. The next
+            // transaction is written over it: so here is one.
+            const SQL: &str = "UPDATE meta SET value = value + 1 WHERE name = 'failed_commits'";
+            self.failed = self.sql(SQL).is_err();
+        }
+        if self.erased {
+            match self.truncate_log() {
+                Ok(true) => self.erased = false,
+                Ok(false) => tracing::warn!(
+                    "what was erased is still in the journal's log, which is being read; tried again"
+                ),
+                Err(error) => tracing::error!(
+                    %error,
+                    "what was erased is still in the journal's log, which cannot be emptied; tried again"
+                ),
+            }
+        }
+    }
+
+    /// Moves the log into the database and empties it. `false`: somebody reads from it.
+    fn truncate_log(&self) -> Result<bool, JournalError> {
+        truncate_log(&self.connection).map_err(|error| journal_error("the log", &error))
+    }
+
+    fn sql(&self, sql: &str) -> Result<(), JournalError> {
+        self.connection
+            .execute_batch(sql)
+            .map_err(|error| journal_error("the journal", &error))
+    }
+}
+
+/// Moves the log into the database and empties it. `false`: somebody still reads from it.
+pub(crate) fn truncate_log(connection: &Connection) -> rusqlite::Result<bool> {
+    let busy: i64 =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(busy == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use kasse_core::{PaymentId, Reference};
+
+    use super::*;
+
+    type Waiting = oneshot::Receiver<Result<(), JournalError>>;
+
+    fn writer() -> Writer {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("PRAGMA foreign_keys = 1").unwrap();
+        crate::schema::migrate(&mut connection, Path::new("file")).unwrap();
+        Writer::new(connection, Leases::new(1))
+    }
+
+    /// A payment, by way of JSON: what is not told here does not matter here.
+    fn payment(reference: &str, filler: usize) -> Box<kasse_core::Payment> {
+        let nothing = serde_json::json!({ "currency": "NOK", "value": 0 });
+        let payment = serde_json::json!({
+            "id": { "account": "main", "reference": reference },
+            "order": { "shop": "shop", "order": "1001" },
+            "attempt": 1, "api": "ecom", "msn": "123456", "amount": nothing, "express": false,
+            "cart": "x".repeat(filler), "key_id": "k1", "state": "initiated",
+            "sums": {
+                "authorised": nothing, "captured": nothing, "refunded": nothing, "released": nothing
+            },
+            "redirect": null, "return_to": "https://shop.example/", "delivery": null,
+            "created": "2026-03-01T12:00:00Z", "next_look": null, "events": 0,
+        });
+        Box::new(serde_json::from_value(payment).unwrap())
+    }
+
+    fn insert(reference: &str, filler: usize) -> (Message, Waiting) {
+        let (answer, waiting) = oneshot::channel();
+        let batch = Batch::default().with(Write::Insert(payment(reference, filler)));
+        (Message::Write { batch, answer }, waiting)
+    }
+
+    fn has(writer: &Writer, reference: &str) -> bool {
+        let reference = Reference::new(reference).unwrap();
+        let id = PaymentId {
+            account: "main".parse().unwrap(),
+            reference,
+        };
+        crate::queries::payment(&writer.connection, &id)
+            .unwrap()
+            .is_some()
+    }
+
+    #[test]
+    fn all_that_wait_are_committed_together() {
+        let mut writer = writer();
+        let (messages, waiting) = channel();
+        let mut answers = Vec::new();
+        for number in 0..300 {
+            // Each tenth conflicts with the one before it, and is alone refused.
+            let number = if number % 10 == 9 { number - 1 } else { number };
+            let (message, answer) = insert(&format!("acme-{:04}", 1000 + number), 1);
+            messages.send(message).unwrap();
+            answers.push(answer);
+        }
+        drop(messages);
+        writer.run(&waiting);
+        assert_eq!(writer.commits.load(Ordering::Relaxed), 2, "256, then 44");
+        for (number, answer) in answers.iter_mut().enumerate() {
+            let result = answer.try_recv().unwrap();
+            let exists = matches!(result, Err(JournalError::Exists(_)));
+            assert_eq!(exists, number % 10 == 9, "{number}: {result:?}");
+            assert_eq!(result.is_ok(), !exists, "{number}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn a_lease_is_lost_in_the_order_of_the_messages() {
+        let mut writer = writer();
+        let key = LeaseKey::payment(&payment("acme-1001", 1).id);
+        let now = Timestamp::UNIX_EPOCH;
+        let until = "1970-01-01T00:01:00Z".parse().unwrap();
+        let lease = writer.leases.acquire(key.clone(), now, until).unwrap();
+        let under = |reference: &str| {
+            let (answer, waiting) = oneshot::channel();
+            let batch = Batch::under(&lease).with(Write::Insert(payment(reference, 1)));
+            (Message::Write { batch, answer }, waiting)
+        };
+        let (before, mut before_answer) = under("acme-1001");
+        let (answer, mut taken) = oneshot::channel();
+        let take = Message::Acquire {
+            key,
+            now: until,
+            until: Timestamp::MAX,
+            answer,
+        };
+        let (after, mut after_answer) = under("acme-1002");
+        writer.group(vec![before, take, after]);
+        assert_eq!(before_answer.try_recv().unwrap(), Ok(()));
+        assert!(taken.try_recv().unwrap().is_some());
+        assert!(matches!(
+            after_answer.try_recv().unwrap(),
+            Err(JournalError::LeaseLost(_))
+        ));
+        assert!(has(&writer, "acme-1001") && !has(&writer, "acme-1002"));
+    }
+
+    #[test]
+    fn a_lease_that_nobody_waits_for_is_free_again() {
+        let mut writer = writer();
+        let key = LeaseKey::payment(&payment("acme-1001", 1).id);
+        let now = Timestamp::UNIX_EPOCH;
+        let (answer, gone) = oneshot::channel();
+        drop(gone);
+        let take = Message::Acquire {
+            key: key.clone(),
+            now,
+            until: Timestamp::MAX,
+            answer,
+        };
+        writer.group(vec![take]);
+        assert!(writer.leases.acquire(key, now, Timestamp::MAX).is_some());
+    }
+
+    #[test]
+    fn on_a_full_disk_what_was_acknowledged_is_there_and_the_rest_is_not() {
+        let mut writer = writer();
+        let room = "PRAGMA max_page_count = 60";
+        writer
+            .connection
+            .query_row(room, [], |row| row.get::<_, i64>(0))
+            .unwrap();
+        let mut refused = 0;
+        for round in 0..10 {
+            let sizes = [100, 60_000, 100, 30_000, 100];
+            let (messages, answers): (Vec<_>, Vec<_>) = sizes
+                .iter()
+                .enumerate()
+                .map(|(number, size)| {
+                    let reference = format!("acme-{round}-{number}");
+                    let (message, answer) = insert(&reference, *size);
+                    (message, (reference, answer))
+                })
+                .unzip();
+            writer.group(messages);
+            for (reference, mut answer) in answers {
+                let result = answer.try_recv().unwrap();
+                assert_eq!(
+                    has(&writer, &reference),
+                    result.is_ok(),
+                    "{reference}: {result:?}"
+                );
+                if let Err(error) = result {
+                    assert!(matches!(error, JournalError::Unavailable(_)), "{error}");
+                    assert!(error.to_string().contains("full"), "{error}");
+                    refused += 1;
+                }
+            }
+            assert!(writer.connection.is_autocommit());
+        }
+        assert!(refused > 0, "the disk was to be full");
+        // There is room again: it goes on.
+        let room = "PRAGMA max_page_count = 6000";
+        writer
+            .connection
+            .query_row(room, [], |row| row.get::<_, i64>(0))
+            .unwrap();
+        let (message, mut answer) = insert("acme-afterwards", 60_000);
+        writer.group(vec![message]);
+        assert_eq!(answer.try_recv().unwrap(), Ok(()));
+        assert!(has(&writer, "acme-afterwards"));
+    }
+
+    #[test]
+    fn a_transaction_that_ends_under_a_group_takes_back_its_answers() {
+        let mut writer = writer();
+        // As a full disk or an I/O error can: the whole transaction is rolled back.
+        writer
+            .connection
+            .execute_batch(
+                "CREATE TEMP TRIGGER ends BEFORE INSERT ON main.payments
+                 WHEN new.reference = 'acme-ends'
+                 BEGIN SELECT raise(ROLLBACK, 'the disk failed'); END",
+            )
+            .unwrap();
+        let (messages, mut answers): (Vec<_>, Vec<_>) = ["acme-before", "acme-ends", "acme-after"]
+            .map(|name| insert(name, 1))
+            .into_iter()
+            .unzip();
+        writer.group(messages);
+        let results: Vec<_> = answers
+            .iter_mut()
+            .map(|answer| answer.try_recv().unwrap())
+            .collect();
+        assert!(
+            matches!(results[0], Err(JournalError::Unavailable(_))),
+            "{results:?}"
+        );
+        assert!(
+            matches!(results[1], Err(JournalError::Unavailable(_))),
+            "{results:?}"
+        );
+        assert_eq!(results[2], Ok(()));
+        assert!(!has(&writer, "acme-before") && !has(&writer, "acme-ends"));
+        assert!(has(&writer, "acme-after"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_unavailable() {
+        let mut writer = writer();
+        writer
+            .connection
+            .execute_batch("PRAGMA query_only = 1")
+            .unwrap();
+        let (message, mut answer) = insert("acme-1001", 1);
+        writer.group(vec![message]);
+        let result = answer.try_recv().unwrap();
+        assert!(
+            matches!(result, Err(JournalError::Unavailable(_))),
+            "{result:?}"
+        );
+        writer
+            .connection
+            .execute_batch("PRAGMA query_only = 0")
+            .unwrap();
+        assert!(!has(&writer, "acme-1001"));
+    }
+}

@@ -1,0 +1,315 @@
+//! The eCom API v2 ("eCom guide", eCom OpenAPI 2.0.3).
+
+mod answers;
+pub mod errors;
+mod inbound;
+pub mod requests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{Request, Response, StatusCode};
+use kasse_core::api::{
+    ApiError, BadCall, Caller, Cancellation, Inbound, Initiation, Modification, PaymentApi,
+    ShippingCall, Truth,
+};
+use kasse_core::{ApiKind, Context, Currency, Error, QuotedOption, Reference};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::headers;
+use crate::limits::{Counted, Limits};
+use crate::token::{Purpose, Tokens};
+
+/// How long an initiate, a capture, a refund or a cancellation may take.
+const ACT: Duration = Duration::from_secs(30);
+/// How long a read may take.
+const READ: Duration = Duration::from_secs(10);
+/// How long the customer has: 5 minutes to open the link and 5 in the app.
+const WINDOW: Duration = Duration::from_secs(600);
+
+/// The eCom API v2. Cheap to clone: clones share the access tokens and the counters of the rate
+/// limits, so make one for a process.
+#[derive(Debug, Clone, Default)]
+pub struct Ecom {
+    tokens: Arc<Tokens>,
+    limits: Arc<Limits>,
+}
+
+/// One call to Vipps.
+struct Call<'a> {
+    reference: &'a Reference,
+    /// One word, for the log.
+    operation: &'static str,
+    /// What is asked, as the beginning of a sentence.
+    subject: String,
+    /// Which limit it counts against.
+    counted: Option<Counted>,
+    limit: Duration,
+    request: Result<Request<Bytes>, Error>,
+}
+
+impl Ecom {
+    /// Nothing cached, nothing counted.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Approves a payment without the app, in Vipps' test environment only; express payments
+    /// cannot be approved so ("force approve"). `phone` is a test user's, 8 digits; `token` is what
+    /// the initiate's URL carries: see [`landing_token`].
+    ///
+    /// # Errors
+    /// See [`ApiError`]. An account for production is refused before anything is sent.
+    pub async fn force_approve(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        reference: &Reference,
+        phone: &str,
+        token: &SecretString,
+    ) -> Result<(), ApiError> {
+        let call = Call {
+            reference,
+            operation: "force approve",
+            subject: format!("The approval of payment {reference}"),
+            counted: None,
+            limit: ACT,
+            request: requests::force_approve(caller, reference, phone, token),
+        };
+        self.act(cx, caller, call).await
+    }
+
+    /// Sends it, with a token; once more, with a new one, when it is answered with 401.
+    async fn send(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        call: &Call<'_>,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let Call {
+            reference, subject, ..
+        } = call;
+        let request = call
+            .request
+            .as_ref()
+            .map_err(|error| ApiError::Refused(error.clone()))?;
+        let purpose = Purpose { reference, subject };
+        let limited = |until| errors::limited(subject, until);
+        if let Some(counted) = call.counted {
+            // Before a token is fetched: nothing at all is sent for a call that has to wait.
+            self.limits
+                .ready(cx.now(), caller, reference, counted)
+                .map_err(limited)?;
+        }
+        let mut token = self.tokens.get(cx, caller, purpose).await?;
+        let mut renewed = false;
+        loop {
+            if let Some(counted) = call.counted {
+                self.limits
+                    .take(cx.now(), caller, reference, counted)
+                    .map_err(limited)?;
+            }
+            let mut request = request.clone();
+            headers::authorise(&mut request, token.value()).map_err(ApiError::Refused)?;
+            let answer = cx.send(request, call.limit).await.map_err(|problem| {
+                tracing::warn!(%reference, operation = call.operation, %problem, "Vipps did not answer");
+                errors::unsent(problem, subject)
+            })?;
+            tracing::debug!(%reference, operation = call.operation, status = answer.status().as_u16(), "Vipps answered");
+            if answer.status() != StatusCode::UNAUTHORIZED || renewed {
+                return Ok(answer);
+            }
+            renewed = true;
+            token = self.tokens.renew(cx, caller, purpose, &token).await?;
+        }
+    }
+
+    /// 2xx is Vipps' word that it was done, whatever the body: that may be cut or unreadable, and
+    /// what it says of sums is read from the details anyway.
+    async fn act(&self, cx: &Context, caller: &Caller, call: Call<'_>) -> Result<(), ApiError> {
+        let answer = self.send(cx, caller, &call).await?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        Err(refused(cx, &call, &answer))
+    }
+}
+
+fn refused(cx: &Context, call: &Call<'_>, answer: &Response<Bytes>) -> ApiError {
+    let error = errors::refusal(answer, cx.now(), &call.subject);
+    tracing::info!(
+        reference = %call.reference,
+        operation = call.operation,
+        status = answer.status().as_u16(),
+        kind = ?error.error().kind,
+        "Vipps refused or failed"
+    );
+    error
+}
+
+/// What the URL of an initiate carries as `token`: needed to approve a payment without the app.
+pub fn landing_token(url: &Url) -> Option<SecretString> {
+    url.query_pairs()
+        .find(|(name, _)| name == "token")
+        .map(|(_, token)| token.into_owned().into())
+}
+
+#[async_trait]
+impl PaymentApi for Ecom {
+    fn kind(&self) -> ApiKind {
+        ApiKind::Ecom
+    }
+
+    fn takes(&self, currency: Currency) -> bool {
+        currency == Currency::Nok
+    }
+
+    fn window(&self) -> Duration {
+        WINDOW
+    }
+
+    fn initiate_is_idempotent(&self) -> bool {
+        false
+    }
+
+    async fn initiate(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        what: &Initiation,
+    ) -> Result<Url, ApiError> {
+        let call = Call {
+            reference: &what.reference,
+            operation: "initiate",
+            subject: format!(
+                "The start of payment {} over {}",
+                what.reference, what.order.amount
+            ),
+            counted: Some(Counted::Initiate),
+            limit: ACT,
+            request: requests::initiate(caller, what),
+        };
+        let answer = self.send(cx, caller, &call).await?;
+        if !answer.status().is_success() {
+            return Err(refused(cx, &call, &answer));
+        }
+        // Vipps has the payment, but without an address nobody can pay it.
+        answers::redirect(answer.body(), &what.reference, &caller.account.environment).ok_or_else(|| {
+            tracing::warn!(reference = %what.reference, "Vipps' answer to the initiate cannot be used");
+            errors::unknown(&call.subject, "Vipps' answer has no address for this payment that can be used.")
+        })
+    }
+
+    async fn capture(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        what: &Modification,
+    ) -> Result<(), ApiError> {
+        let call = Call {
+            reference: &what.reference,
+            operation: "capture",
+            subject: format!(
+                "The capture of {} for payment {}",
+                what.amount, what.reference
+            ),
+            counted: Some(Counted::Modify),
+            limit: ACT,
+            request: requests::capture(caller, what),
+        };
+        self.act(cx, caller, call).await
+    }
+
+    async fn refund(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        what: &Modification,
+    ) -> Result<(), ApiError> {
+        let call = Call {
+            reference: &what.reference,
+            operation: "refund",
+            subject: format!(
+                "The refund of {} for payment {}",
+                what.amount, what.reference
+            ),
+            counted: Some(Counted::Modify),
+            limit: ACT,
+            request: requests::refund(caller, what),
+        };
+        self.act(cx, caller, call).await
+    }
+
+    async fn cancel(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        what: &Cancellation,
+    ) -> Result<(), ApiError> {
+        let call = Call {
+            reference: &what.reference,
+            operation: "cancel",
+            subject: format!("The cancellation of payment {}", what.reference),
+            counted: Some(Counted::Modify),
+            limit: ACT,
+            request: requests::cancel(caller, what),
+        };
+        self.act(cx, caller, call).await
+    }
+
+    async fn read(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        reference: &Reference,
+        currency: Currency,
+    ) -> Result<Option<Truth>, ApiError> {
+        let call = Call {
+            reference,
+            operation: "details",
+            subject: format!("The reading of payment {reference}"),
+            counted: Some(Counted::Details),
+            limit: READ,
+            request: requests::details(caller, reference),
+        };
+        let answer = self.send(cx, caller, &call).await?;
+        let status = answer.status();
+        if status.is_success() {
+            return answers::details(answer.body(), reference, currency)
+                .map(Some)
+                .ok_or_else(|| {
+                    tracing::warn!(%reference, "Vipps' details cannot be read");
+                    errors::unknown(
+                        &call.subject,
+                        "Vipps' answer cannot be read as the details of this payment.",
+                    )
+                });
+        }
+        let absent = status == StatusCode::NOT_FOUND
+            || (status.is_client_error() && errors::said(answer.body()).is_unknown_order());
+        if absent {
+            Ok(None)
+        } else {
+            Err(refused(cx, &call, &answer))
+        }
+    }
+
+    fn inbound(&self, path: &str, request: &Request<Bytes>) -> Option<Result<Inbound, BadCall>> {
+        inbound::read(path, request)
+    }
+
+    fn shown_token<'r>(&self, request: &'r Request<Bytes>) -> Option<&'r [u8]> {
+        request
+            .headers()
+            .get(AUTHORIZATION)
+            .map(|value| value.as_bytes())
+    }
+
+    fn shipping_answer(&self, call: &ShippingCall, options: &[QuotedOption]) -> Response<Bytes> {
+        inbound::shipping_answer(call, options)
+    }
+}

@@ -1,0 +1,19 @@
+//! The wire as the flow sees it: through [`kasse_core::api::PaymentApi`], with a scripted Vipps, a
+//! clock that stands still, and sample keys.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says by failing what is wrong"
+)]
+
+mod bytes;
+mod calls;
+mod details;
+mod errors;
+mod inbound;
+mod limits;
+mod schema;
+mod support;
+mod tokens;
