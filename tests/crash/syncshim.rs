@@ -53,10 +53,12 @@ fn plan() -> &'static Plan {
     static PLAN: OnceLock<Plan> = OnceLock::new();
     PLAN.get_or_init(|| Plan {
         log: std::env::var_os("KASSE_SYNC_LOG"),
-        at: std::env::var("KASSE_KILL_AT").ok().map(|text| match text.parse() {
-            Ok(number) if number > 0 => number,
-            _ => refuse("KASSE_KILL_AT must be a number from 1"),
-        }),
+        at: std::env::var("KASSE_KILL_AT")
+            .ok()
+            .map(|text| match text.parse() {
+                Ok(number) if number > 0 => number,
+                _ => refuse("KASSE_KILL_AT must be a number from 1"),
+            }),
         when: match std::env::var("KASSE_KILL_WHEN").as_deref() {
             Err(_) | Ok("before") => When::Before,
             Ok("after") => When::After,
@@ -101,8 +103,8 @@ fn sync(real: Sync, file: c_int) -> c_int {
         .map(|path| path.to_string_lossy().into_owned())
         .unwrap_or_default();
     static CALLS: AtomicU64 = AtomicU64::new(0);
-    let chosen = path.contains(&plan.path)
-        && Some(CALLS.fetch_add(1, Ordering::SeqCst) + 1) == plan.at;
+    let chosen =
+        path.contains(&plan.path) && Some(CALLS.fetch_add(1, Ordering::SeqCst) + 1) == plan.at;
     if chosen && plan.when == When::Before {
         die();
     }

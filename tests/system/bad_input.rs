@@ -28,7 +28,7 @@ async fn forged_callbacks_and_shipping_calls_change_nothing() {
     let other = stage.place(None).await;
     let other = stage.pay(&other).await;
     for token in [ForgedToken::Wrong, ForgedToken::None] {
-        let forged = Forgery { status: Some("RESERVE".into()), token: Some(token), ..Forgery::default() };
+        let forged = Forgery { status: Some("RESERVE".into()), token, ..Forgery::default() };
         let answer = stage.vipps().forge_callback(MSN, &reference, forged).await.unwrap();
         assert_eq!(answer.status, Some(401));
     }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -31,7 +32,7 @@ pub struct Stage {
 impl Stage {
     /// A stage of its own: folder, ports, simulator. The server is not started yet.
     pub async fn new(name: &str) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = port();
         let resolve = format!("kasse.example=127.0.0.1:{port}").parse().unwrap();
         let options = Options { resolve: vec![resolve], ..Options::default() };
         let simulator = Simulator::start(options).await.unwrap();
@@ -82,10 +83,6 @@ site_url = "http://127.0.0.1:{port}"
 
     pub fn vipps(&self) -> &Control {
         self.simulator.control()
-    }
-
-    pub fn data(&self) -> PathBuf {
-        self.folder.join("data")
     }
 
     /// Starts the server and waits until it is ready, or dead.
@@ -279,6 +276,19 @@ site_url = "http://127.0.0.1:{port}"
         std::fs::remove_dir_all(&self.folder).unwrap();
         let simulator = self.simulator;
         simulator.stop().await;
+    }
+}
+
+/// A port for a server that is started, killed and started again. Below those that the system hands
+/// out by itself, so that nobody is given it while the server is dead.
+fn port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let next = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(15_000 + (std::process::id() * 211 + next) % 15_000).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 

@@ -259,6 +259,7 @@ async fn killed_at_any_sync_the_journal_is_whole() {
     let Some(shim) = shim(folder.path()) else {
         return;
     };
+    let mut acknowledged = 0;
     for when in ["before", "after"] {
         for at in 1..=14 {
             let path = folder.path().join(format!("{when}-{at}"));
@@ -270,6 +271,7 @@ async fn killed_at_any_sync_the_journal_is_whole() {
             ];
             // The shim ends it.
             let said = listen(start(&path, "0", 1, &environment), usize::MAX);
+            acknowledged += said.acknowledged.len();
             let journal = SqliteJournal::open(&path).unwrap();
             for reference in &said.acknowledged {
                 assert!(
@@ -287,6 +289,10 @@ async fn killed_at_any_sync_the_journal_is_whole() {
             journal.close().await;
         }
     }
+    assert!(
+        acknowledged > 5,
+        "too few of the syncs were a commit's: {acknowledged}"
+    );
 }
 
 #[tokio::test]

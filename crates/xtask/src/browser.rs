@@ -220,9 +220,10 @@ impl Page<'_> {
 
     /// Goes to an address.
     pub(crate) fn open(&mut self, url: &str) -> Result<(), Problem> {
+        self.evaluate("window.kasseLeft = true")?;
         let answer = self.call("Page.navigate", json!({ "url": url }))?;
         match text(&answer, "/errorText") {
-            "" => self.wait_for("the page", "location.href !== 'about:blank'"),
+            "" => self.wait_for(url, "!window.kasseLeft"),
             error => Err(format!("{url} cannot be opened: {error}")),
         }
     }
@@ -274,10 +275,19 @@ impl Page<'_> {
         self.wait_for(&format!("the page after \"{label}\""), "!window.kasseLeft")
     }
 
-    /// The path of the page's address.
-    pub(crate) fn path(&mut self) -> Result<String, Problem> {
+    /// The page's address.
+    pub(crate) fn url(&mut self) -> Result<String, Problem> {
+        self.string("location.href")
+    }
+
+    /// Everything that can be read on the page.
+    pub(crate) fn text(&mut self) -> Result<String, Problem> {
+        self.string("document.body.innerText")
+    }
+
+    fn string(&mut self, expression: &str) -> Result<String, Problem> {
         Ok(self
-            .evaluate("location.pathname")?
+            .evaluate(expression)?
             .as_str()
             .unwrap_or_default()
             .to_owned())

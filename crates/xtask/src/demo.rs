@@ -28,6 +28,8 @@ pub(crate) struct Demo {
     pub(crate) shop: String,
     /// The merchant's list.
     pub(crate) merchant: String,
+    /// The simulator's payments.
+    pub(crate) payments: String,
 }
 
 impl Demo {
@@ -46,6 +48,7 @@ impl Demo {
             child,
             shop: String::new(),
             merchant: String::new(),
+            payments: String::new(),
         };
         let mut lines = BufReader::new(stdout).lines();
         for line in lines.by_ref() {
@@ -54,9 +57,13 @@ impl Demo {
             match line.split_whitespace().collect::<Vec<_>>().as_slice() {
                 ["shop", url] => demo.shop = (*url).to_owned(),
                 ["merchant", url] => demo.merchant = (*url).to_owned(),
+                ["payments", url] => demo.payments = (*url).to_owned(),
                 _ => {}
             }
-            if !demo.shop.is_empty() && !demo.merchant.is_empty() {
+            if [&demo.shop, &demo.merchant, &demo.payments]
+                .iter()
+                .all(|url| !url.is_empty())
+            {
                 // What comes later is read away, so that the demo never waits for a reader.
                 std::thread::spawn(move || lines.for_each(drop));
                 return Ok(demo);

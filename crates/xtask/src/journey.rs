@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::Problem;
 use crate::browser::{Browser, Page};
 use crate::demo::Demo;
@@ -76,21 +78,50 @@ fn shop(walk: &mut Walk<'_>, demo: &Demo) -> Result<String, Problem> {
     walk.page.press("Approve")?;
     walk.page.wait_for_text("the amount is reserved")?;
     walk.picture("express-order")?;
-    let path = walk.page.path()?;
-    let number = path
+    let url = walk.page.url()?;
+    let number = url
         .split("/orders/")
         .nth(1)
         .and_then(|rest| rest.split('/').next());
     let number = number
-        .ok_or_else(|| format!("{path} is not an order's page"))?
+        .ok_or_else(|| format!("{url} is not an order's page"))?
         .to_owned();
 
     walk.fill_the_cart(demo)?;
     walk.page.press("Pay with Vipps")?;
+    let landing_page = walk.page.url()?;
+    let return_page = return_page(walk, demo)?;
+    walk.page.open(&return_page)?;
+    walk.picture("return-page-waiting")?;
+    walk.page.open(&landing_page)?;
     walk.page.press("Reject")?;
     walk.page.wait_for_text("try again with Vipps")?;
     walk.picture("order-rejected")?;
     Ok(number)
+}
+
+/// kasse's page for the customer who comes back, of the payment that waits. It is passed in a moment
+/// by those who have approved; those who come back too early see it longer.
+fn return_page(walk: &mut Walk<'_>, demo: &Demo) -> Result<String, Problem> {
+    walk.page.open(&demo.payments)?;
+    let payments: Value = serde_json::from_str(&walk.page.text()?)
+        .map_err(|error| format!("the simulator's payments cannot be read: {error}"))?;
+    let waits = |payment: &&Value| {
+        matches!(
+            payment.get("state").and_then(Value::as_str),
+            Some("initiated" | "opened")
+        )
+    };
+    let public = payments
+        .as_array()
+        .and_then(|all| all.iter().find(waits)?.get("fallBack")?.as_str())
+        .ok_or("the simulator has no payment that waits")?;
+    // The host is kasse's public one; here it is on this machine.
+    let host = |url: &str| url.split('/').nth(2).unwrap_or_default().to_owned();
+    Ok(public.replace(
+        &format!("https://{}", host(public)),
+        &format!("http://{}", host(&demo.shop)),
+    ))
 }
 
 /// What the merchant sees.

@@ -13,6 +13,8 @@ use crate::ids::{DeliveryId, EventId, IdempotencyKey};
 use crate::journal::{
     Batch, CancelReason, Command, CommandState, CommandVerb, Delivery, Lease, LeaseKey, Told, Write,
 };
+use crate::money::Money;
+use crate::payment::Sums;
 use crate::payment::{
     Delivered, EventKind, Payment, PaymentEvent, PaymentId, PaymentState, Personal,
 };
@@ -345,12 +347,41 @@ fn absorb(
         }
         _ => {}
     }
-    let mut sums = payment.sums;
-    for item in &news {
-        sums = added(sums, &item.what);
-    }
-    payment.sums = payment.sums.grown(&truth.sums).grown(&sums);
+    // From the whole history, not by adding what is new: the summary may have told of it before.
+    payment.sums = payment
+        .sums
+        .grown(&truth.sums)
+        .grown(&listed(payment, truth));
     news
+}
+
+/// What the history adds up to.
+fn listed(payment: &Payment, truth: &Truth) -> Sums {
+    let mut sums = Sums::none(payment.amount.currency);
+    for operation in truth
+        .operations
+        .iter()
+        .filter(|operation| operation.success)
+    {
+        let amount = operation.amount;
+        match operation.kind {
+            OperationKind::Authorise => sums.authorised = amount,
+            OperationKind::Sale => {
+                sums.authorised = amount;
+                sums.captured = amount;
+            }
+            OperationKind::Capture => sums.captured = plus(sums.captured, amount),
+            OperationKind::Refund => sums.refunded = plus(sums.refunded, amount),
+            OperationKind::Release => sums.released = plus(sums.released, amount),
+            OperationKind::Initiate | OperationKind::Cancel | OperationKind::Unknown(_) => {}
+        }
+    }
+    sums
+}
+
+/// The sum. Amounts of one payment have one currency; one that does not, or does not fit, is left out.
+fn plus(a: Money, b: Money) -> Money {
+    a.plus(b).unwrap_or(a)
 }
 
 fn end(payment: &mut Payment, what: &EventKind) {
@@ -401,8 +432,7 @@ fn ending(
     }
 }
 
-fn added(mut sums: crate::Sums, what: &EventKind) -> crate::Sums {
-    let plus = |a: crate::Money, b: crate::Money| a.plus(b).unwrap_or(a);
+fn added(mut sums: Sums, what: &EventKind) -> Sums {
     match what {
         EventKind::Authorised { amount } => sums.authorised = *amount,
         EventKind::Captured { amount, .. } => sums.captured = plus(sums.captured, *amount),
@@ -452,7 +482,7 @@ pub(super) fn announce(payment: &mut Payment, news: Vec<News>, now: Timestamp, b
     }
 }
 
-fn taken(mut sums: crate::Sums, what: &EventKind) -> crate::Sums {
+fn taken(mut sums: Sums, what: &EventKind) -> Sums {
     match what {
         EventKind::Authorised { amount } => sums.authorised = sums.authorised.less(*amount),
         EventKind::Captured { amount, .. } => sums.captured = sums.captured.less(*amount),

@@ -766,3 +766,21 @@ async fn vipps_down_for_an_hour_loses_nothing() {
     assert_eq!(w.now(&payment).await.sums.captured, Money::nok(100));
     assert_eq!(w.vipps.count("capture"), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_summary_that_is_ahead_of_the_history_is_not_counted_twice() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.approve(&payment).await;
+    w.vipps.0.lock().unwrap().summary_ahead = 3000;
+    w.callback(&payment).await;
+    w.settle().await;
+    assert_eq!(w.now(&payment).await.sums.captured, Money::nok(3000));
+    w.vipps.0.lock().unwrap().summary_ahead = 0;
+    w.vipps
+        .push("acme-1001", OperationKind::Capture, 3000, None);
+    w.callback(&payment).await;
+    w.settle().await;
+    assert_eq!(w.now(&payment).await.sums.captured, Money::nok(3000));
+    assert_eq!(w.told().last().unwrap(), "1001 captured 10000/3000/0/0");
+}

@@ -41,6 +41,8 @@ pub struct State {
     pub down: bool,
     pub slow: Option<Duration>,
     pub done_keys: HashMap<String, i64>,
+    /// What the summary says beyond the history.
+    pub summary_ahead: i64,
 }
 
 /// Vipps, by its rules for sums and keys.
@@ -267,7 +269,7 @@ impl PaymentApi for FakeVipps {
         };
         let sums = Sums {
             authorised: total(&OperationKind::Authorise),
-            captured: total(&OperationKind::Capture),
+            captured: Money::nok(total(&OperationKind::Capture).minor + state.summary_ahead),
             refunded: total(&OperationKind::Refund),
             released: total(&OperationKind::Release),
         };

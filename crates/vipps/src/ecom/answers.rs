@@ -53,6 +53,7 @@ pub(crate) fn details(body: &[u8], reference: &Reference, currency: Currency) ->
         currency,
     );
     amend(&mut operations, OperationKind::Authorise, sums.authorised);
+    amend(&mut operations, OperationKind::Sale, sums.authorised);
     amend(&mut operations, OperationKind::Release, sums.released);
     let shipping = body.object("shippingDetails");
     let delivery = shipping

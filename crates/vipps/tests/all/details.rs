@@ -284,6 +284,10 @@ fn the_sums_without_a_summary() {
         ]),
         sums(100, 30, 0, 70)
     );
+    assert_eq!(
+        all(&[("RESERVE", 60, true), ("RESERVE", 100, true)]),
+        sums(100, 0, 0, 0)
+    );
     // Two entries for one reservation are not two reservations.
     assert_eq!(
         all(&[("RESERVE", 100, true), ("RESERVE", 100, true)]),
@@ -308,6 +312,8 @@ fn an_operation_says_what_it_moved_where_its_own_amount_cannot_be() {
     assert_eq!(amounts(&failed, Value::Null), [100, 30, 100]);
     let without = [capture, entry("RESERVE", 0, true)];
     assert_eq!(amounts(&without, summary(30, 70, 0, 30)), [100, 30]);
+    let sale = [entry("SALE", 0, true)];
+    assert_eq!(amounts(&sale, summary(100, 0, 0, 100)), [100]);
 }
 
 #[test]

@@ -43,7 +43,14 @@ fn token(fields: &str) -> Reply {
 #[test]
 fn a_token_serves_until_little_of_its_life_is_left() {
     // For each life in seconds: how long it is used.
-    for (life, used) in [(3600, 3240), (86_400, 77_760), (300, 240), (120, 60)] {
+    // An absurd one is taken for 30 days, of which the last tenth is not used.
+    for (life, used) in [
+        (3600, 3240),
+        (86_400, 77_760),
+        (300, 240),
+        (120, 60),
+        (i64::MAX, 27 * 86_400),
+    ] {
         let bench = bench();
         bench
             .vipps
@@ -246,6 +253,8 @@ fn without_a_token_nothing_was_asked_of_the_payment() {
         answer(500, ""),
         answer(503, "x"),
         answer(429, ""),
+        answer(423, ""),
+        answer(408, ""),
         answer(200, "{"),
         answer(200, "{}"),
         answer(200, r#"{"access_token":"a\nb"}"#),
