@@ -454,9 +454,12 @@ pub(super) fn announce(payment: &mut Payment, news: Vec<News>, now: Timestamp, b
         sums = added(sums, &item.what);
         payment.events += 1;
         let number = payment.events;
-        let name = format!("{}/{number}", payment.id);
-        // An account's name and a reference are short and plain: both ids always fit.
-        let (Ok(id), Ok(delivery)) = (EventId::new(name.clone()), DeliveryId::new(name)) else {
+        // An account's name and a reference are short and plain: both ids always fit. Deliveries of
+        // one moment go by their ids, so the number is written with its zeros.
+        let (Ok(id), Ok(delivery)) = (
+            EventId::new(format!("{}/{number}", payment.id)),
+            DeliveryId::new(format!("{}/{number:06}", payment.id)),
+        ) else {
             continue;
         };
         let event = PaymentEvent {

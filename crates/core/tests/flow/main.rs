@@ -784,3 +784,17 @@ async fn a_summary_that_is_ahead_of_the_history_is_not_counted_twice() {
     assert_eq!(w.now(&payment).await.sums.captured, Money::nok(3000));
     assert_eq!(w.told().last().unwrap(), "1001 captured 10000/3000/0/0");
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_events_of_one_moment_are_told_in_their_order() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.approve(&payment).await;
+    for _ in 0..12 {
+        w.vipps.push("acme-1001", OperationKind::Capture, 100, None);
+    }
+    w.callback(&payment).await;
+    w.settle().await;
+    let told: Vec<String> = (1..=12).map(|n| format!("1001 captured 10000/{}/0/0", n * 100)).collect();
+    assert_eq!(w.told()[2..], told);
+}
