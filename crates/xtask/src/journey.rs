@@ -50,9 +50,7 @@ impl Walk<'_> {
     fn picture(&mut self, name: &str) -> Result<(), Problem> {
         let png = self.page.picture()?;
         self.pictures += 1;
-        let file = self
-            .folder
-            .join(format!("{}-{:02}-{name}.png", self.window, self.pictures));
+        let file = self.folder.join(format!("{}-{name}.png", self.window));
         fs::write(&file, png)
             .map_err(|error| format!("{} cannot be written: {error}", file.display()))
     }
@@ -65,10 +63,10 @@ fn shop(walk: &mut Walk<'_>, demo: &Demo) -> Result<String, Problem> {
     walk.page.press("Add to cart")?;
     walk.picture("cart")?;
     walk.page.press("Pay with Vipps")?;
-    walk.picture("landing-page")?;
+    walk.picture("landing")?;
     walk.page.press("Approve")?;
     walk.page.wait_for_text("the amount is reserved")?;
-    walk.picture("order-reserved")?;
+    walk.picture("order")?;
 
     walk.fill_the_cart(demo)?;
     walk.page.press("Vipps Hurtigkasse")?;
@@ -92,11 +90,11 @@ fn shop(walk: &mut Walk<'_>, demo: &Demo) -> Result<String, Problem> {
     let landing_page = walk.page.url()?;
     let return_page = return_page(walk, demo)?;
     walk.page.open(&return_page)?;
-    walk.picture("return-page-waiting")?;
+    walk.picture("return")?;
     walk.page.open(&landing_page)?;
     walk.page.press("Reject")?;
     walk.page.wait_for_text("try again with Vipps")?;
-    walk.picture("order-rejected")?;
+    walk.picture("rejected")?;
     Ok(number)
 }
 
@@ -127,13 +125,13 @@ fn return_page(walk: &mut Walk<'_>, demo: &Demo) -> Result<String, Problem> {
 /// What the merchant sees.
 fn merchant(walk: &mut Walk<'_>, demo: &Demo, order: &str) -> Result<(), Problem> {
     walk.page.open(&demo.merchant)?;
-    walk.picture("merchant-list")?;
+    walk.picture("merchant")?;
     let page = format!("{}/{order}", demo.merchant);
     walk.page.open(&page)?;
     walk.page.fill("#capture", "100.00")?;
     walk.page.press("Capture")?;
     walk.page.wait_for_text("100.00 kr captured")?;
-    walk.picture("merchant-captured")?;
+    walk.picture("merchant-order")?;
     walk.page.open(&page)?;
     walk.page.fill("#refund", "100.01")?;
     walk.page.press("Refund")?;

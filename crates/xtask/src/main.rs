@@ -1,10 +1,10 @@
 //! The project's own chores: `cargo xtask test`, `cargo xtask screenshots`, `cargo xtask ci`.
 
 mod browser;
-mod checks;
 mod demo;
 mod journey;
 mod run;
+mod snapshots;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,8 +18,8 @@ The chores of the kasse project.
 Usage: cargo xtask <CHORE>
 
 Chores:
-  test               Everything: unit, integration and doc tests, the snapshots, what core depends on,
-                     and the demo's pages in a browser (Chromium; installed by apt-get where it can be)
+  test               Everything: unit, integration and doc tests, the snapshots, and the demo's pages
+                     in a browser (Chromium; installed by apt-get where it can be)
   screenshots [DIR]  Pictures of the demo's pages at a phone's and a desktop's width
                      (default: target/screenshots)
   ci                 What CI runs: test, then the lints and the dependency policy (.ci/run)
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 
 /// Runs everything. What cannot be run here is said at the end.
 fn test() -> Result<(), Problem> {
-    let snapshots = checks::Snapshots::watch()?;
+    let snapshots = snapshots::Snapshots::watch()?;
     run::step(
         "tests of all crates, documentation included",
         run::cargo()
@@ -64,7 +64,6 @@ fn test() -> Result<(), Problem> {
     run::part("snapshots: each one belongs to a test", || {
         snapshots.check()
     })?;
-    run::part("what core depends on", checks::core_is_lean)?;
 
     let left_out = match browser::find_or_install() {
         Ok(chromium) => {

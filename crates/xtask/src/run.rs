@@ -47,24 +47,6 @@ pub(crate) fn part(what: &str, run: impl FnOnce() -> Result<(), Problem>) -> Res
     Ok(())
 }
 
-/// Runs a program and returns what it printed.
-pub(crate) fn output(command: &mut Command) -> Result<String, Problem> {
-    let output = command
-        .output()
-        .map_err(|error| format!("{} could not be started: {error}", name(command)))?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        let text = String::from_utf8_lossy(&output.stderr);
-        Err(format!(
-            "{} ended with {}: {}",
-            name(command),
-            output.status,
-            text.trim()
-        ))
-    }
-}
-
 fn name(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
     words.extend(

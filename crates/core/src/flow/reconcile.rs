@@ -529,6 +529,10 @@ fn settle(
             }
         };
         if done {
+            if matches!(command.verb, CommandVerb::Capture { .. } | CommandVerb::Refund { .. }) {
+                // Vipps knows its key, so it was sent, whatever was noted of that before a crash.
+                command.tries = command.tries.max(1);
+            }
             command.state = CommandState::Done;
             batch.push(Write::Command(Box::new(command.clone())));
         }

@@ -1,4 +1,4 @@
-//! Checks that are not tests of one crate: which snapshots are used, and what core depends on.
+//! Which snapshots the tests looked at.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -82,66 +82,6 @@ fn find(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What core must not bring along: HTTP clients, web frameworks, databases, runtimes.
-const NOT_IN_CORE: &[&str] = &[
-    "actix-web",
-    "async-std",
-    "axum",
-    "diesel",
-    "hyper",
-    "hyper-util",
-    "postgres",
-    "reqwest",
-    "rusqlite",
-    "smol",
-    "sqlx",
-    "tokio",
-    "tokio-postgres",
-    "tower",
-    "turso",
-    "ureq",
-];
-
-/// An embedder gets the flow and nothing else.
-pub(crate) fn core_is_lean() -> Result<(), Problem> {
-    let tree = run::output(run::cargo().args([
-        "tree",
-        "--package",
-        "kasse-core",
-        "--no-default-features",
-        "--edges",
-        "normal",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}",
-    ]))?;
-    let names: BTreeSet<&str> = tree
-        .lines()
-        .filter_map(|line| line.split(' ').next())
-        .collect();
-    if !names.contains("kasse-core") {
-        return Err("cargo tree did not list kasse-core: the check saw nothing".into());
-    }
-    let found: Vec<&str> = NOT_IN_CORE
-        .iter()
-        .copied()
-        .filter(|name| names.contains(name))
-        .collect();
-    if found.is_empty() {
-        println!(
-            "xtask: kasse-core without features has {} crates in its tree",
-            names.len()
-        );
-        Ok(())
-    } else {
-        Err(format!(
-            "kasse-core without features depends on {}",
-            found.join(", ")
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,10 +104,5 @@ mod tests {
             .collect();
         assert_eq!(names, ["left.snap.new", "unused.snap"]);
         fs::remove_dir_all(folder).unwrap();
-    }
-
-    #[test]
-    fn core_brings_no_client_framework_database_or_runtime() {
-        core_is_lean().unwrap();
     }
 }
