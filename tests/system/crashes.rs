@@ -19,12 +19,24 @@ fn shim() -> &'static PathBuf {
     SHIM.get_or_init(|| {
         let out = std::env::temp_dir().join(format!("kasse-syncshim-{}.so", std::process::id()));
         let built = Command::new("rustc")
-            .args(["--edition", "2024", "--crate-type", "cdylib", "-C", "opt-level=1", "-o"])
+            .args([
+                "--edition",
+                "2024",
+                "--crate-type",
+                "cdylib",
+                "-C",
+                "opt-level=1",
+                "-o",
+            ])
             .arg(&out)
             .arg(workspace().join("tests/crash/syncshim.rs"))
             .output()
             .unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        assert!(
+            built.status.success(),
+            "{}",
+            String::from_utf8_lossy(&built.stderr)
+        );
         out
     })
 }
@@ -60,13 +72,20 @@ async fn approve(stage: &mut Stage, number: &str, option: bool) {
         let mut approval = kasse_simulator::Approval::default();
         if option {
             stage.revive().await;
-            let Ok(quote) = stage.vipps().shipping(MSN, &reference, None).await else { continue };
+            let Ok(quote) = stage.vipps().shipping(MSN, &reference, None).await else {
+                continue;
+            };
             let Some(first) = quote.options.iter().find(|option| option.cost_ore == 4900) else {
                 continue;
             };
             approval.shipping_method_id = Some(first.shipping_method_id.clone());
         }
-        if stage.vipps().approve(MSN, &reference, approval).await.is_ok() {
+        if stage
+            .vipps()
+            .approve(MSN, &reference, approval)
+            .await
+            .is_ok()
+        {
             return;
         }
     }
@@ -76,26 +95,62 @@ async fn approve(stage: &mut Stage, number: &str, option: bool) {
 async fn regular(stage: &mut Stage) {
     let number = stage.place(None).await;
     approve(stage, &number, false).await;
-    stage.shows(&number, "reserved", ["1328.90", "0.00", "0.00", "0.00"]).await;
-    stage.act(&number, "capture", Some("500.00"), "capture-1").await;
-    stage.shows(&number, "partly_captured", ["1328.90", "500.00", "0.00", "0.00"]).await;
+    stage
+        .shows(&number, "reserved", ["1328.90", "0.00", "0.00", "0.00"])
+        .await;
+    stage
+        .act(&number, "capture", Some("500.00"), "capture-1")
+        .await;
+    stage
+        .shows(
+            &number,
+            "partly_captured",
+            ["1328.90", "500.00", "0.00", "0.00"],
+        )
+        .await;
     stage.act(&number, "cancel", None, "cancel-1").await;
-    stage.shows(&number, "captured", ["1328.90", "500.00", "0.00", "828.90"]).await;
-    let [payment] = &stage.reserved()[..] else { panic!("{:#?}", stage.reserved()) };
+    stage
+        .shows(&number, "captured", ["1328.90", "500.00", "0.00", "828.90"])
+        .await;
+    let [payment] = &stage.reserved()[..] else {
+        panic!("{:#?}", stage.reserved())
+    };
     assert_eq!((payment.captured, payment.released), (50_000, 82_890));
 }
 
 async fn express(stage: &mut Stage) {
     let number = stage.place(Some("dynamic")).await;
     approve(stage, &number, true).await;
-    stage.shows(&number, "reserved", ["1377.90", "0.00", "0.00", "0.00"]).await;
+    stage
+        .shows(&number, "reserved", ["1377.90", "0.00", "0.00", "0.00"])
+        .await;
     stage.act(&number, "capture", None, "capture-1").await;
-    stage.shows(&number, "captured", ["1377.90", "1377.90", "0.00", "0.00"]).await;
-    stage.act(&number, "refund", Some("377.90"), "refund-1").await;
-    stage.shows(&number, "partly_refunded", ["1377.90", "1377.90", "377.90", "0.00"]).await;
-    stage.act(&number, "refund", Some("1000.00"), "refund-2").await;
-    stage.shows(&number, "refunded", ["1377.90", "1377.90", "1377.90", "0.00"]).await;
-    let [payment] = &stage.reserved()[..] else { panic!("{:#?}", stage.reserved()) };
+    stage
+        .shows(&number, "captured", ["1377.90", "1377.90", "0.00", "0.00"])
+        .await;
+    stage
+        .act(&number, "refund", Some("377.90"), "refund-1")
+        .await;
+    stage
+        .shows(
+            &number,
+            "partly_refunded",
+            ["1377.90", "1377.90", "377.90", "0.00"],
+        )
+        .await;
+    stage
+        .act(&number, "refund", Some("1000.00"), "refund-2")
+        .await;
+    stage
+        .shows(
+            &number,
+            "refunded",
+            ["1377.90", "1377.90", "1377.90", "0.00"],
+        )
+        .await;
+    let [payment] = &stage.reserved()[..] else {
+        panic!("{:#?}", stage.reserved())
+    };
     assert_eq!((payment.captured, payment.refunded), (137_790, 137_790));
 }
 
@@ -103,22 +158,39 @@ async fn rejected_then_paid(stage: &mut Stage) {
     let number = stage.place(None).await;
     let reference = stage.pay(&number).await;
     let _ = stage.vipps().reject(MSN, &reference).await;
-    stage.shows(&number, "rejected", ["0.00", "0.00", "0.00", "0.00"]).await;
+    stage
+        .shows(&number, "rejected", ["0.00", "0.00", "0.00", "0.00"])
+        .await;
     approve(stage, &number, false).await;
-    stage.shows(&number, "reserved", ["1328.90", "0.00", "0.00", "0.00"]).await;
+    stage
+        .shows(&number, "reserved", ["1328.90", "0.00", "0.00", "0.00"])
+        .await;
     assert_eq!(stage.reserved().len(), 1);
 }
 
 async fn lost_capture(stage: &mut Stage) {
     let number = stage.place(None).await;
     approve(stage, &number, false).await;
-    stage.shows(&number, "reserved", ["1328.90", "0.00", "0.00", "0.00"]).await;
+    stage
+        .shows(&number, "reserved", ["1328.90", "0.00", "0.00", "0.00"])
+        .await;
     let fault = json!({ "on": "capture", "kind": "lost_after_done" });
-    stage.vipps().add_fault(serde_json::from_value(fault).unwrap()).unwrap();
+    stage
+        .vipps()
+        .add_fault(serde_json::from_value(fault).unwrap())
+        .unwrap();
     stage.act(&number, "capture", None, "capture-1").await;
-    stage.shows(&number, "captured", ["1328.90", "1328.90", "0.00", "0.00"]).await;
-    let [payment] = &stage.reserved()[..] else { panic!("{:#?}", stage.reserved()) };
-    let captures = payment.history.iter().filter(|entry| entry.operation == "CAPTURE").count();
+    stage
+        .shows(&number, "captured", ["1328.90", "1328.90", "0.00", "0.00"])
+        .await;
+    let [payment] = &stage.reserved()[..] else {
+        panic!("{:#?}", stage.reserved())
+    };
+    let captures = payment
+        .history
+        .iter()
+        .filter(|entry| entry.operation == "CAPTURE")
+        .count();
     assert_eq!((payment.captured, captures), (132_890, 1));
     assert_eq!(payment.state, PaymentState::Reserved);
 }
@@ -157,7 +229,12 @@ async fn killed_at_every_write(scene: Scene) {
                 });
             }
         }
-        let round_killed = runs.join_all().await.into_iter().filter(|killed| *killed).count();
+        let round_killed = runs
+            .join_all()
+            .await
+            .into_iter()
+            .filter(|killed| *killed)
+            .count();
         killed += round_killed;
         if round_killed == 0 {
             break;

@@ -6,22 +6,50 @@ use crate::support::workspace;
 
 fn tree(arguments: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--offline", "--prefix", "none", "--edges", "normal"])
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "--prefix",
+            "none",
+            "--edges",
+            "normal",
+        ])
         .args(arguments)
         .current_dir(workspace())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+    text.lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn core_has_no_http_client_database_web_framework_or_runtime() {
     let core = tree(&["-p", "kasse-core", "--no-default-features"]);
     assert!(core.contains(&"serde".to_owned()), "{core:?}");
-    for unwanted in ["reqwest", "hyper", "axum", "tokio", "rusqlite", "sqlx", "async-std", "smol", "figment"] {
-        assert!(!core.iter().any(|name| name == unwanted), "core depends on {unwanted}");
+    for unwanted in [
+        "reqwest",
+        "hyper",
+        "axum",
+        "tokio",
+        "rusqlite",
+        "sqlx",
+        "async-std",
+        "smol",
+        "figment",
+    ] {
+        assert!(
+            !core.iter().any(|name| name == unwanted),
+            "core depends on {unwanted}"
+        );
     }
 }
 
@@ -33,9 +61,15 @@ fn dependencies_point_one_way() {
         ("kasse-vipps", &["kasse-vipps", "kasse-core"]),
         ("kasse-journal", &["kasse-journal", "kasse-core"]),
         ("kasse-demo-shop", &["kasse-demo-shop", "kasse-core"]),
-        ("kasse-server", &["kasse-server", "kasse-core", "kasse-vipps", "kasse-journal"]),
+        (
+            "kasse-server",
+            &["kasse-server", "kasse-core", "kasse-vipps", "kasse-journal"],
+        ),
     ] {
-        for name in tree(&["-p", package]).iter().filter(|name| name.starts_with("kasse")) {
+        for name in tree(&["-p", package])
+            .iter()
+            .filter(|name| name.starts_with("kasse"))
+        {
             assert!(may.contains(&name.as_str()), "{package} depends on {name}");
         }
     }
@@ -44,7 +78,16 @@ fn dependencies_point_one_way() {
 #[test]
 fn nothing_turns_on_arbitrary_precision() {
     let features = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--offline", "--workspace", "--edges", "features", "-i", "serde_json"])
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "--workspace",
+            "--edges",
+            "features",
+            "-i",
+            "serde_json",
+        ])
         .current_dir(workspace())
         .output()
         .unwrap();
@@ -55,7 +98,10 @@ fn nothing_turns_on_arbitrary_precision() {
 
 #[test]
 fn the_plugins_that_are_linked_are_these() {
-    let output = Command::new(env!("CARGO_BIN_EXE_kasse")).arg("plugins").output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_kasse"))
+        .arg("plugins")
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let names: Vec<&str> = text
         .lines()

@@ -34,9 +34,13 @@ impl Stage {
     pub async fn new(name: &str) -> Self {
         let port = port();
         let resolve = format!("kasse.example=127.0.0.1:{port}").parse().unwrap();
-        let options = Options { resolve: vec![resolve], ..Options::default() };
+        let options = Options {
+            resolve: vec![resolve],
+            ..Options::default()
+        };
         let simulator = Simulator::start(options).await.unwrap();
-        let folder = std::env::temp_dir().join(format!("kasse-{name}-{}-{port}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("kasse-{name}-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let config = format!(
             r#"
@@ -108,20 +112,30 @@ site_url = "http://127.0.0.1:{port}"
             {
                 return;
             }
-            assert!(Instant::now() < give_up, "the server is not ready: {}", self.log());
+            assert!(
+                Instant::now() < give_up,
+                "the server is not ready: {}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     pub fn alive(&mut self) -> bool {
-        self.server.as_mut().is_some_and(|server| server.try_wait().unwrap().is_none())
+        self.server
+            .as_mut()
+            .is_some_and(|server| server.try_wait().unwrap().is_none())
     }
 
     /// Starts a server that died again, without what killed it.
     pub async fn revive(&mut self) {
         if !self.alive() {
             self.restarts += 1;
-            assert!(self.restarts < 20, "the server dies again and again: {}", self.log());
+            assert!(
+                self.restarts < 20,
+                "the server dies again and again: {}",
+                self.log()
+            );
             self.start().await;
         }
     }
@@ -140,12 +154,17 @@ site_url = "http://127.0.0.1:{port}"
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), TransportError> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(body).unwrap();
-        let answer = self.transport.send(request, Duration::from_secs(40)).await?;
+        let answer = self
+            .transport
+            .send(request, Duration::from_secs(40))
+            .await?;
         Ok((answer.status(), answer.into_body()))
     }
 
@@ -154,7 +173,11 @@ site_url = "http://127.0.0.1:{port}"
         let give_up = Instant::now() + PATIENCE;
         loop {
             let path = format!("/engine/fjord/api{path}");
-            let bytes = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+            let bytes = if body.is_null() {
+                Bytes::new()
+            } else {
+                body.to_string().into()
+            };
             let json = [("content-type", "application/json")];
             let why = match self.send(method.clone(), &path, &json, bytes).await {
                 Ok((status, body)) => {
@@ -162,7 +185,11 @@ site_url = "http://127.0.0.1:{port}"
                 }
                 Err(why) => why,
             };
-            assert!(Instant::now() < give_up, "{method} {path}: {why}\n{}", self.log());
+            assert!(
+                Instant::now() < give_up,
+                "{method} {path}: {why}\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
             self.revive().await;
         }
@@ -183,7 +210,9 @@ site_url = "http://127.0.0.1:{port}"
 
     /// Asks for the payment until it has begun, as a customer who presses the button again would.
     pub async fn pay(&mut self, number: &str) -> String {
-        self.pay_or_paid(number).await.expect("a payment that has begun")
+        self.pay_or_paid(number)
+            .await
+            .expect("a payment that has begun")
     }
 
     /// The same. `None`: the shop says that it is paid.
@@ -200,7 +229,11 @@ site_url = "http://127.0.0.1:{port}"
             if answer["kind"] == "already_paid" {
                 return None;
             }
-            assert!(Instant::now() < give_up, "{status} {answer}\n{}", self.log());
+            assert!(
+                Instant::now() < give_up,
+                "{status} {answer}\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -218,7 +251,11 @@ site_url = "http://127.0.0.1:{port}"
             if status.is_success() {
                 return;
             }
-            assert!(Instant::now() < give_up, "{verb}: {status} {answer}\n{}", self.log());
+            assert!(
+                Instant::now() < give_up,
+                "{verb}: {status} {answer}\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -229,7 +266,9 @@ site_url = "http://127.0.0.1:{port}"
         let give_up = Instant::now() + PATIENCE;
         loop {
             self.revive().await;
-            let (_, order) = self.shop(Method::GET, &format!("/orders/{number}"), Value::Null).await;
+            let (_, order) = self
+                .shop(Method::GET, &format!("/orders/{number}"), Value::Null)
+                .await;
             let seen = &order["sums"];
             if order["state"] == state
                 && seen["reserved"] == reserved
@@ -253,7 +292,9 @@ site_url = "http://127.0.0.1:{port}"
     pub async fn shop_until(&mut self, number: &str, right: impl Fn(&Value) -> bool) -> Value {
         let give_up = Instant::now() + PATIENCE;
         loop {
-            let (_, order) = self.shop(Method::GET, &format!("/orders/{number}"), Value::Null).await;
+            let (_, order) = self
+                .shop(Method::GET, &format!("/orders/{number}"), Value::Null)
+                .await;
             if right(&order) {
                 return order;
             }
@@ -264,7 +305,11 @@ site_url = "http://127.0.0.1:{port}"
 
     /// The payments that ever were reserved at Vipps.
     pub fn reserved(&self) -> Vec<PaymentView> {
-        self.vipps().payments().into_iter().filter(|payment| payment.authorised > 0).collect()
+        self.vipps()
+            .payments()
+            .into_iter()
+            .filter(|payment| payment.authorised > 0)
+            .collect()
     }
 
     /// Stops everything and removes the folder.
@@ -294,7 +339,10 @@ fn port() -> u16 {
 
 /// Is the payment still waiting for its customer?
 pub fn waits(payment: &PaymentView) -> bool {
-    matches!(payment.state, PaymentState::Initiated | PaymentState::Opened)
+    matches!(
+        payment.state,
+        PaymentState::Initiated | PaymentState::Opened
+    )
 }
 
 /// The workspace's folder.

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use kasse_server::{Severity, check};
 
 use crate::Failed;
+use crate::output::say;
 
 /// What `kasse config` is told.
 #[derive(Debug, Subcommand)]
@@ -29,15 +30,18 @@ pub(crate) fn run(config: &Config) -> Result<(), Failed> {
         Err(error) => error.problems,
     };
     for problem in &problems {
-        println!("{problem}");
+        say(problem);
     }
     let errors = problems
         .iter()
         .filter(|problem| problem.severity == Severity::Error)
         .count();
     match errors {
-        0 if problems.is_empty() => println!("{}: nothing is wrong", file.display()),
-        0 => println!("{}: the service would start with it", file.display()),
+        0 if problems.is_empty() => say(format!("{}: nothing is wrong", file.display())),
+        0 => say(format!(
+            "{}: the service would start with it",
+            file.display()
+        )),
         1 => return Err(Failed::because("the service would not start: 1 error")),
         more => {
             return Err(Failed::because(format!(

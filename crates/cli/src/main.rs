@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 mod http;
+mod output;
 mod payments;
 mod plugins;
 mod serve;

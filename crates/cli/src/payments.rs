@@ -11,6 +11,7 @@ use kasse_server::admin::{Acted, Client, PaymentView, Query, TraceView};
 use serde::Serialize;
 
 use crate::Failed;
+use crate::output::say;
 use crate::table::Table;
 
 /// What `kasse payments` is told.
@@ -133,11 +134,11 @@ pub(crate) async fn run(payments: Payments) -> Result<(), Failed> {
             if json {
                 return print_json(&list);
             }
-            print!("{}", listed(&list));
+            say(listed(&list));
             if list.len() == usize::from(most)
                 && let Some(last) = list.last()
             {
-                println!("The next page: --before {}", last.created);
+                say(format!("The next page: --before {}", last.created));
             }
             Ok(())
         }
@@ -147,7 +148,7 @@ pub(crate) async fn run(payments: Payments) -> Result<(), Failed> {
             if json {
                 return print_json(&trace);
             }
-            print!("{}", shown(&trace));
+            say(shown(&trace));
             Ok(())
         }
         What::Capture { which, part } => {
@@ -231,7 +232,7 @@ async fn find(client: &Client, which: Which) -> Result<(ShopId, Reference), Fail
 }
 
 fn print_json(value: &impl Serialize) -> Result<(), Failed> {
-    println!("{}", serde_json::to_string_pretty(value).map_err(failed)?);
+    say(serde_json::to_string_pretty(value).map_err(failed)?);
     Ok(())
 }
 
@@ -242,9 +243,9 @@ fn acted(json: bool, acted: &Acted) -> Result<(), Failed> {
     match acted {
         Acted::Done { payment } | Acted::Pending { payment } if !json => {
             if matches!(acted, Acted::Pending { .. }) {
-                println!("Vipps has not answered yet; kasse goes on by itself. So far:");
+                say("Vipps has not answered yet; kasse goes on by itself. So far:");
             }
-            print!("{}", listed(std::slice::from_ref(payment)));
+            say(listed(std::slice::from_ref(payment)));
             Ok(())
         }
         Acted::Done { .. } | Acted::Pending { .. } => Ok(()),
@@ -297,7 +298,7 @@ fn listed(payments: &[PaymentView]) -> String {
         ]);
     }
     if table.is_empty() {
-        "There are no such payments.\n".into()
+        "There are no such payments.".into()
     } else {
         table.to_string()
     }
@@ -309,6 +310,7 @@ fn time(at: jiff::Timestamp) -> String {
 
 fn shown(trace: &TraceView) -> String {
     let mut text = listed(std::slice::from_ref(&trace.payment));
+    text.push('\n');
     let payment = &trace.payment;
     let mut fact = |name: &str, value: String| text.push_str(&format!("{name:<15}{value}\n"));
     fact(
@@ -366,6 +368,7 @@ fn shown(trace: &TraceView) -> String {
             CommandState::Open { next } => format!("open; tried at {}", time(*next)),
             CommandState::Done => "done".into(),
             CommandState::Refused { error } => format!("refused: {error}"),
+            CommandState::Joined { .. } => "joined one under way".into(),
         };
         commands.row([
             command.verb.clone(),
@@ -424,13 +427,13 @@ fn shown(trace: &TraceView) -> String {
         unread.row([time(item.at), item.odd.clone().unwrap_or_default()]);
     }
     part(&mut text, "What was received and not read yet", &unread);
-    text
+    text.trim_end().to_owned()
 }
 
 /// A part of the text, where there is anything in it.
 fn part(text: &mut String, title: &str, table: &Table) {
     if !table.is_empty() {
-        text.push_str(&format!("\n{title}\n{table}"));
+        text.push_str(&format!("\n{title}\n{table}\n"));
     }
 }
 

@@ -3,6 +3,7 @@
 
 use kasse_demo_shop as _;
 
+use crate::output::say;
 use crate::table::Table;
 
 /// `kasse plugins`: what is linked.
@@ -12,5 +13,5 @@ pub(crate) fn print() {
         let production = if plugin.production { "yes" } else { "no" };
         table.row([plugin.name, plugin.version, production, plugin.about]);
     }
-    print!("{table}");
+    say(table);
 }

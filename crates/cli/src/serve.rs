@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use kasse_server::{Config, Service, logs};
 
+use crate::output::say;
 use crate::{Failed, stop};
 
 /// What `kasse serve` is told. Each flag goes before the environment, and that before the file.
@@ -24,7 +25,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS:PORT")]
     admin_listen: Option<SocketAddr>,
 
-    /// Where Vipps and browsers reach it, such as https://kasse.example
+    /// Where Vipps and browsers reach it: `https://` and a host
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 
@@ -70,9 +71,9 @@ pub(crate) async fn run(serve: Serve) -> Result<(), Failed> {
         .await
         .map_err(|error| Failed::because(error.to_string()))?;
     // Scripts that asked for a free port read it here; everything else is in the log.
-    println!("kasse listens on http://{}", service.addr());
+    say(format!("kasse listens on http://{}", service.addr()));
     stop.wait().await;
-    println!("kasse stops: what is under way is finished first");
+    say("kasse stops: what is under way is finished first");
     service.shutdown().await;
     Ok(())
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use kasse_simulator::{Options, Resolve, SalesUnit, Simulator};
 use secrecy::ExposeSecret;
 
+use crate::output::say;
 use crate::{Failed, stop};
 
 /// What `kasse simulate` is told.
@@ -40,7 +41,7 @@ pub(crate) async fn run(simulate: Simulate) -> Result<(), Failed> {
     let simulator = Simulator::start(options)
         .await
         .map_err(|error| Failed::because(error.to_string()))?;
-    print!("{}", introduction(&simulator.url(), given));
+    say(introduction(&simulator.url(), given));
     stop.wait().await;
     simulator.stop().await;
     Ok(())
@@ -76,7 +77,7 @@ fn introduction(url: &str, own_units: bool) -> String {
          POST {url}/__simulator/clock   {{\"advanceSeconds\": 660}}     moves its clock\n  \
          POST {url}/__simulator/faults  {{\"on\", \"kind\", \"times\"}}     makes something go wrong\n  \
          GET  {url}/__simulator/exchanges                           every call, in and out\n\n\
-         Ctrl-C stops it.\n"
+         Ctrl-C stops it."
     )
 }
 

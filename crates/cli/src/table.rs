@@ -47,15 +47,16 @@ impl fmt::Display for Table {
                 .unwrap_or(0)
         };
         let widths: Vec<usize> = (0..self.columns).map(width).collect();
+        let mut lines = Vec::new();
         for row in &self.rows {
             let cells: Vec<String> = row
                 .iter()
                 .zip(&widths)
                 .map(|(cell, width)| format!("{cell:<width$}"))
                 .collect();
-            writeln!(f, "{}", cells.join("  ").trim_end())?;
+            lines.push(cells.join("  ").trim_end().to_owned());
         }
-        Ok(())
+        f.write_str(&lines.join("\n"))
     }
 }
 
@@ -70,7 +71,7 @@ mod tests {
         table.row(["\u{1b}[2Jr", "y"]);
         assert_eq!(
             table.to_string(),
-            "A          LONG  C\nreference  x     ø\n [2Jr      y\n"
+            "A          LONG  C\nreference  x     ø\n [2Jr      y"
         );
     }
 }

@@ -8,6 +8,7 @@ use crate::error::{Error, Language};
 use crate::ids::{LineId, OrderRef};
 use crate::money::{Money, VatRate};
 use crate::reference::hex;
+use crate::shipping::ShippingOption;
 
 /// What the shop wants paid, as it stands now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,11 @@ pub struct Order {
     pub buyer: Buyer,
     /// Where Vipps asks the customer for address and delivery ("Hurtigkasse"), how.
     pub express: Option<Express>,
+    /// The deliveries of a static express order, where the shop gives them with the order. They are
+    /// needed when the engine waits for our answer: we do not ask it back. Otherwise they may be
+    /// left out, and the adapter is asked for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<ShippingOption>,
     /// The shop's page that the customer comes to afterwards, whatever the result.
     pub return_to: Url,
 }
@@ -205,6 +211,7 @@ mod tests {
             text: "Order 1".into(),
             buyer: Buyer::default(),
             express: None,
+            deliveries: Vec::new(),
             return_to: Url::parse("https://shop.example/1").unwrap(),
         }
     }

@@ -161,12 +161,15 @@ impl Sums {
 }
 
 /// One attempt to get an order paid, as the journal keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
     /// Which.
     pub id: PaymentId,
-    /// The order it pays. It may change when the engine makes an order of a cart.
+    /// The order it pays. It changes when the engine makes an order of a cart.
     pub order: OrderRef,
+    /// The cart it was begun for, where that has become `order` since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_for: Option<OrderRef>,
     /// The first is 1.
     pub attempt: u32,
     /// The API it was made with.
@@ -214,6 +217,25 @@ pub struct Payment {
     /// kept with the payment.
     #[serde(skip)]
     pub personal: Option<Personal>,
+}
+
+impl fmt::Debug for Payment {
+    // Not the address where it is paid, and nothing personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payment")
+            .field("id", &self.id)
+            .field("order", &self.order)
+            .field("attempt", &self.attempt)
+            .field("state", &self.state)
+            .field("amount", &self.amount)
+            .field("sums", &self.sums)
+            .field("express", &self.express)
+            .field("created", &self.created)
+            .field("next_look", &self.next_look)
+            .field("events", &self.events)
+            .field("notes", &self.notes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a person should know of a payment. No personal data.

@@ -154,7 +154,7 @@ fn put_command(connection: &Connection, command: &Command) -> Result<(), Journal
     let row = Row::of("command", &command.id, id);
     let next = match &command.state {
         CommandState::Open { next } => Some(time(*next)),
-        CommandState::Done | CommandState::Refused { .. } => None,
+        CommandState::Done | CommandState::Refused { .. } | CommandState::Joined { .. } => None,
     };
     row.execute(
         connection,

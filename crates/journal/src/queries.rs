@@ -20,7 +20,9 @@ const FIND: &str = "
     ORDER BY created DESC, account DESC LIMIT 1";
 
 const PAYMENTS_OF: &str = "
-    SELECT doc FROM payments WHERE shop = ?1 AND order_id = ?2
+    SELECT doc FROM payments
+    WHERE (shop = ?1 AND order_id = ?2)
+        OR (shop = ?1 AND json_extract(doc, '$.begun_for.order') = ?2)
     ORDER BY attempt, created, account, reference";
 
 // First come those with something unread, by what has lain there longest: that index holds nothing

@@ -36,6 +36,8 @@ const STEPS: &[&str] = &["
     ) STRICT;
     CREATE INDEX payments_reference ON payments (shop, reference, created, account);
     CREATE INDEX payments_order ON payments (shop, order_id, attempt, created, account, reference);
+    CREATE INDEX payments_begun ON payments (shop, json_extract(doc, '$.begun_for.order'))
+        WHERE json_extract(doc, '$.begun_for.order') IS NOT NULL;
     CREATE INDEX payments_created ON payments (created, account, reference);
     CREATE INDEX payments_shop ON payments (shop, created, account, reference);
     CREATE INDEX payments_look ON payments (next_look, account, reference)

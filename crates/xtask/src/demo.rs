@@ -75,8 +75,16 @@ impl Demo {
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        // It is gone already, or cannot be stopped: nothing more to do either way.
-        let _ = self.child.kill();
+        // Asked to stop, it takes its temporary folder with it.
+        let asked = cfg!(unix)
+            && Command::new("kill")
+                .arg(self.child.id().to_string())
+                .status()
+                .is_ok_and(|status| status.success());
+        if !asked {
+            // It is gone already, or cannot be stopped: nothing more to do either way.
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }

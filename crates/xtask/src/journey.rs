@@ -65,6 +65,10 @@ fn shop(walk: &mut Walk<'_>, demo: &Demo) -> Result<String, Problem> {
     walk.page.press("Pay with Vipps")?;
     walk.picture("landing")?;
     walk.page.press("Approve")?;
+    let thanks =
+        "location.pathname.startsWith('/return/') && document.body.innerText.includes('Thank you')";
+    walk.page.wait_for("kasse's page with the result", thanks)?;
+    walk.picture("return-approved")?;
     walk.page.wait_for_text("the amount is reserved")?;
     walk.picture("order")?;
 
@@ -90,7 +94,7 @@ fn shop(walk: &mut Walk<'_>, demo: &Demo) -> Result<String, Problem> {
     let landing_page = walk.page.url()?;
     let return_page = return_page(walk, demo)?;
     walk.page.open(&return_page)?;
-    walk.picture("return")?;
+    walk.picture("return-waiting")?;
     walk.page.open(&landing_page)?;
     walk.page.press("Reject")?;
     walk.page.wait_for_text("try again with Vipps")?;

@@ -9,8 +9,8 @@ use http::{Request, Response};
 use kasse_core::api::System;
 use kasse_core::registry::Setup;
 use kasse_core::{
-    Ask, CallerKey, Context, Destination, Error, ErrorKind, EventKind, Forgotten, Line, LineId,
-    LineKind, Money, Order, OrderId, OrderRef, Outcome, Part, Payment, PaymentEvent,
+    Ask, CallerKey, Context, Destination, Error, ErrorKind, EventKind, Express, Forgotten, Line,
+    LineId, LineKind, Money, Order, OrderId, OrderRef, Outcome, Part, Payment, PaymentEvent,
     PaymentProvider, RecordError, Recorded, Refusal, ShippingOption, ShippingQuoter, ShopFlow,
     Verb, Who, spread_discount,
 };
@@ -106,6 +106,11 @@ impl DemoShop {
             text: format!("{}: order {}", self.site.name(), order.number),
             buyer: order.buyer.clone(),
             express: order.express,
+            // Asked for here and not by `quote`: the engine waits when a payment begins.
+            deliveries: match order.express {
+                Some(Express::Static) => offered(order, "NO", None),
+                _ => Vec::new(),
+            },
             return_to: self.site.order_url(order)?,
         })
     }
@@ -275,24 +280,7 @@ impl ShippingQuoter for DemoShop {
             Destination::Country(_) => None,
             Destination::Address(address) => Some(address.post_code.as_str()),
         };
-        let methods = Shop::deliveries(&order, to.country(), post_code);
-        Ok(methods
-            .iter()
-            .zip(0..)
-            .map(|(method, place)| ShippingOption {
-                id: method.id.to_owned(),
-                title: method.title.to_owned(),
-                price: method.price,
-                vat: shop::zones::VAT,
-                kind: method.kind,
-                brand: method.brand.to_owned(),
-                estimate: Some(method.estimate.to_owned()),
-                default: place == 0,
-                priority: place,
-                // What this engine would need to find its rate again.
-                engine: serde_json::json!({ "zone": method.zone }),
-            })
-            .collect())
+        Ok(offered(&order, to.country(), post_code))
     }
 }
 
@@ -430,4 +418,26 @@ fn number(at: &OrderRef) -> Option<Number> {
 
 fn unusable(error: kasse_core::IdError) -> Error {
     Error::bug("The demo shop's order cannot be used", error.to_string())
+}
+
+/// The shop's deliveries as kasse has them.
+fn offered(order: &shop::Order, country: &str, post_code: Option<&str>) -> Vec<ShippingOption> {
+    let methods = Shop::deliveries(order, country, post_code);
+    methods
+        .iter()
+        .zip(0..)
+        .map(|(method, place)| ShippingOption {
+            id: method.id.to_owned(),
+            title: method.title.to_owned(),
+            price: method.price,
+            vat: shop::zones::VAT,
+            kind: method.kind,
+            brand: method.brand.to_owned(),
+            estimate: Some(method.estimate.to_owned()),
+            default: place == 0,
+            priority: place,
+            // What this engine would need to find its rate again.
+            engine: serde_json::json!({ "zone": method.zone }),
+        })
+        .collect()
 }

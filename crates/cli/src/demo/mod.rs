@@ -7,6 +7,7 @@ mod shop;
 mod stage;
 mod vipps;
 
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,11 +24,11 @@ use kasse_simulator::{Options, Resolve, SalesUnit, Simulator};
 use secrecy::SecretString;
 use url::Url;
 
-use self::print::say;
 use self::scenes::{SCENES, Scene};
 use self::shop::Shop;
 use self::stage::{Failure, Played, SCENE_LIMIT, Stage};
 use self::vipps::Vipps;
+use crate::output::say;
 use crate::{Failed, stop};
 
 /// The demo's shop, as kasse knows it.
@@ -73,20 +74,22 @@ pub(crate) async fn run(demo: Demo) -> Result<(), Failed> {
     say("Starting the simulator, kasse and the demo shop …");
     let data = Data::open(demo.data.as_deref())?;
     let house = House::start(&demo, &data.folder).await?;
-    say(&format!("… ready after {}.", seconds(began.elapsed())));
+    say(format!("… ready after {}.", seconds(began.elapsed())));
 
     let played = tokio::select! {
         played = house.play(SCENES) => played,
-        () = stop.wait() => return house.end(Ok(())).await,
+        () = stop.wait() => {
+            return house.end(Err(Failed::because("it was stopped before the last scene ended"))).await;
+        }
     };
     let reached = played.iter().filter(|(_, result)| result.is_ok()).count();
-    say(&format!(
+    say(format!(
         "\n{reached} of {} scenes reached their end.",
         SCENES.len()
     ));
     let result = summary(SCENES.len(), &played);
     if !demo.once {
-        say(&house.addresses(&data.folder));
+        say(house.addresses(&data.folder));
         stop.wait().await;
     }
     house.end(result).await
@@ -105,7 +108,12 @@ impl Data {
             || std::env::temp_dir().join(format!("kasse-demo-{}", RandomIds.next())),
             Path::to_path_buf,
         );
-        std::fs::create_dir_all(&folder).map_err(|error| {
+        // What is kept there is nobody else's: made for this user alone.
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&folder).map_err(|error| {
             Failed::because(format!(
                 "the folder {} cannot be made: {error}",
                 folder.display()
@@ -175,7 +183,7 @@ impl House {
     async fn play(&self, scenes: &'static [Scene]) -> Vec<(&'static str, Played)> {
         let mut played = Vec::new();
         for (scene, number) in scenes.iter().zip(1..) {
-            say(&format!(
+            say(format!(
                 "\nScene {number} of {}: {}",
                 scenes.len(),
                 scene.title
@@ -188,7 +196,7 @@ impl House {
                 &self.data,
             );
             let result = limited((scene.play)(&stage)).await;
-            say(&verdict(&result, began.elapsed()));
+            say(verdict(&result, began.elapsed()));
             played.push((scene.title, result));
         }
         played
@@ -329,7 +337,14 @@ fn installation_key(data: &Path) -> Result<InstallationKey, Failed> {
         Ok(key) => key,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key = format!("{}{}", RandomIds.next(), RandomIds.next());
-            std::fs::write(&file, &key).map_err(unusable)?;
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            options
+                .open(&file)
+                .and_then(|mut file| file.write_all(key.as_bytes()))
+                .map_err(unusable)?;
             key
         }
         Err(error) => return Err(unusable(error)),

@@ -1,9 +1,9 @@
 //! What the demo tells while it plays: one line for each step, in columns.
 
-use std::io::Write;
-
 use jiff::Timestamp;
 use kasse_core::Money;
+
+use crate::output::say;
 
 /// One line. The columns: time (UTC), who, what, reference, amount, state.
 #[derive(Debug, Default)]
@@ -17,15 +17,7 @@ pub(crate) struct Line<'a> {
 
 /// Prints a line as it happens.
 pub(crate) fn line(line: &Line<'_>) {
-    say(&columns(Timestamp::now(), line));
-}
-
-/// Prints a text on a line of its own.
-pub(crate) fn say(text: &str) {
-    // A reader that went away (`kasse demo | head`) does not stop the scenes.
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}");
-    let _ = out.flush();
+    say(columns(Timestamp::now(), line));
 }
 
 fn columns(at: Timestamp, line: &Line<'_>) -> String {

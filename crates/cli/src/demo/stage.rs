@@ -14,6 +14,7 @@ use kasse_server::admin;
 use super::print::{self, Line, kroner};
 use super::shop::{Checkout, Shop, Shown};
 use super::vipps::{Delivery, Held, User, Vipps};
+use crate::output::say;
 
 /// How long a scene may take.
 pub(super) const SCENE_LIMIT: Duration = Duration::from_secs(60);
@@ -529,7 +530,7 @@ where
         }
         if now >= say_at {
             let at = Timestamp::now().strftime("%H:%M:%S%.3f").to_string();
-            print::say(&format!(
+            say(format!(
                 "  {at}  …         waiting: {expected}; now: {came}"
             ));
             say_at = now + Duration::from_secs(5);

@@ -36,3 +36,12 @@ fn a_port_that_is_taken_is_said() {
     assert_eq!(code, Some(1));
     assert!(err.contains(&port) && err.contains("--port"), "{err}");
 }
+
+#[cfg(unix)]
+#[test]
+fn scenes_that_were_stopped_are_no_success() {
+    let folder = Folder::new("demo-stopped");
+    let mut demo = Running::start(&folder.0, &["demo", "--once"]);
+    demo.after("Scene 1 of 9");
+    assert_eq!(demo.terminate().code(), Some(1));
+}

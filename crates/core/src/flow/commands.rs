@@ -12,7 +12,7 @@ use crate::journal::{
     Batch, CancelReason, Command, CommandState, CommandVerb, Lease, LeaseKey, Write,
 };
 use crate::money::Money;
-use crate::payment::{Payment, PaymentId, PaymentState};
+use crate::payment::{Payment, PaymentId, PaymentState, Sums};
 use crate::provider::{Outcome, Part, Target};
 
 /// What a caller wants done, before the amount is settled.
@@ -32,12 +32,16 @@ impl Wish<'_> {
         }
     }
 
-    /// Is the command this wish? An amount left open fits any.
-    fn fits(self, verb: &CommandVerb) -> bool {
+    /// Is the command this wish? An amount that is left open is `rest`; where that is not known,
+    /// it is any.
+    fn fits(self, verb: &CommandVerb, rest: Option<&Sums>) -> bool {
+        let wanted = |part: &Part, left: fn(&Sums) -> Money| part.amount.or(rest.map(left));
         match (self, verb) {
-            (Self::Capture(part), CommandVerb::Capture { amount })
-            | (Self::Refund(part), CommandVerb::Refund { amount }) => {
-                part.amount.is_none_or(|wanted| wanted == *amount)
+            (Self::Capture(part), CommandVerb::Capture { amount }) => {
+                wanted(part, Sums::left_to_capture).is_none_or(|wanted| wanted == *amount)
+            }
+            (Self::Refund(part), CommandVerb::Refund { amount }) => {
+                wanted(part, Sums::left_to_refund).is_none_or(|wanted| wanted == *amount)
             }
             (Self::Cancel(_), CommandVerb::Cancel { .. }) => true,
             _ => false,
@@ -79,7 +83,9 @@ impl Flow {
         if let Some(reference) = &target.reference {
             let found = self.inner.journal.find(&target.at.shop, reference).await?;
             return found
-                .filter(|payment| payment.order == target.at)
+                .filter(|payment| {
+                    payment.order == target.at || payment.begun_for.as_ref() == Some(&target.at)
+                })
                 .ok_or_else(|| unknown_payment(reference));
         }
         let mut payments = self.inner.journal.payments_of(&target.at).await?;
@@ -127,9 +133,9 @@ impl Flow {
             .await?
             .ok_or_else(|| unknown_payment(&id.reference))?;
         if let Some(caller) = caller
-            && let Some(earlier) = journal.command_by_key(&payment.order.shop, caller).await?
+            && let Some(mut earlier) = journal.command_by_key(&payment.order.shop, caller).await?
         {
-            if earlier.payment != *id || !wish.fits(&earlier.verb) {
+            if earlier.payment != *id || !wish.fits(&earlier.verb, None) {
                 return Err(Error::new(
                     ErrorKind::KeyReused,
                     Who::Shop,
@@ -146,9 +152,17 @@ impl Flow {
                     "Use a new key for each new ask, and the same key only to repeat one.",
                 ));
             }
+            if let CommandState::Joined { command } = &earlier.state {
+                let commands = journal.commands(id).await?;
+                if let Some(joined) = commands.into_iter().find(|joined| joined.id == *command) {
+                    earlier = joined;
+                }
+            }
             return match &earlier.state {
                 CommandState::Open { .. } => self.drive(cx, lease, payment, earlier, true).await,
-                CommandState::Done => Ok(Outcome::Done(Box::new(payment))),
+                CommandState::Done | CommandState::Joined { .. } => {
+                    Ok(Outcome::Done(Box::new(payment)))
+                }
                 CommandState::Refused { error } => Err(error.clone()),
             };
         }
@@ -158,10 +172,13 @@ impl Flow {
                 .find(|c| c.is_open() && !matches!(c.verb, CommandVerb::Initiate { .. }))
         };
         if let Some(command) = open(journal.commands(id).await?) {
-            if wish.fits(&command.verb) {
-                return self.drive(cx, lease, payment, command, true).await;
+            if !wish.fits(&command.verb, Some(&payment.sums)) {
+                return Err(busy_with(&payment, &command));
             }
-            return Err(busy_with(&payment, &command));
+            let command = self
+                .join(cx, lease, &payment, command, wish, caller)
+                .await?;
+            return self.drive(cx, lease, payment, command, true).await;
         }
         // What the journal says may be old: it is read again before a wish is refused for it.
         let verb = match self.allowed(&payment, wish) {
@@ -182,7 +199,53 @@ impl Flow {
         let command = self
             .begin(cx, lease, &payment, verb, caller.cloned())
             .await?;
-        self.drive(cx, lease, payment, command, false).await
+        match self.drive(cx, lease, payment.clone(), command, false).await {
+            // It is journaled, so it is under way, whatever the journal says now: the sweep ends it.
+            Err(error) if matches!(error.kind, ErrorKind::Journal | ErrorKind::InProgress) => {
+                tracing::error!(reference = %id.reference, error = %error, "the journal failed while a command was under way; it goes on later");
+                Ok(Outcome::Pending(Box::new(payment)))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Joins a command that is under way and is the same ask. The caller's key is remembered, so
+    /// that it stays the same ask when that command has ended; and a merchant's cancellation
+    /// outranks one of our own, which is moot once the customer has paid.
+    async fn join(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        payment: &Payment,
+        mut command: Command,
+        wish: Wish<'_>,
+        caller: Option<&CallerKey>,
+    ) -> Result<Command, Error> {
+        let mut batch = Batch::under(lease);
+        if let Some(caller) = caller {
+            let mut joined = new_command(
+                cx,
+                payment,
+                command.verb.clone(),
+                Some(caller.clone()),
+                command.text.clone(),
+            )?;
+            joined.state = CommandState::Joined {
+                command: command.id.clone(),
+            };
+            batch.push(Write::Command(Box::new(joined)));
+        }
+        if let (Wish::Cancel(new), CommandVerb::Cancel { why }) = (wish, &mut command.verb)
+            && matches!(why, CancelReason::TimeOver | CancelReason::Replaced)
+            && !matches!(new, CancelReason::TimeOver | CancelReason::Replaced)
+        {
+            *why = new;
+            batch.push(Write::Command(Box::new(command.clone())));
+        }
+        if !batch.writes.is_empty() {
+            self.inner.journal.write(batch).await?;
+        }
+        Ok(command)
     }
 
     /// Cancels for a reason of our own, under a lease that is held.
@@ -239,6 +302,13 @@ impl Flow {
         let authorised = payment.state == PaymentState::Authorised;
         let amount_of = |part: &Part, left: Money, done: &str, of: &str| {
             let amount = part.amount.unwrap_or(left);
+            if part.amount.is_none() && !part.lines.is_empty() {
+                return Err(refused(
+                    ErrorKind::Invalid,
+                    "lines were named, and no amount.".into(),
+                    "Say how much: lines alone never mean all.".into(),
+                ));
+            }
             if part.amount.is_some_and(|amount| !amount.is_positive()) {
                 return Err(refused(
                     ErrorKind::Invalid,
@@ -256,7 +326,12 @@ impl Flow {
             if amount.currency != left.currency || amount.minor > left.minor || left.is_zero() {
                 return Err(refused(
                     ErrorKind::TooMuch { left },
-                    format!("{left} is left to be {done}, {amount} was asked for."),
+                    match part.amount {
+                        Some(amount) => {
+                            format!("{left} is left to be {done}, {amount} was asked for.")
+                        }
+                        None => format!("{left} is left to be {done}."),
+                    },
                     if left.is_zero() {
                         "There is nothing left.".into()
                     } else {
@@ -393,6 +468,13 @@ impl Flow {
                 _ => return Ok(Outcome::Done(Box::new(payment))),
             }
         }
+        if payment.state == PaymentState::Preparing && payment.seen.is_empty() {
+            // Vipps has not seen it, and may yet, should its start be on its way.
+            let error = cut_off(&payment);
+            return self
+                .put_off(cx, lease, payment, command, &error, None)
+                .await;
+        }
         command.tries += 1;
         let sent = self.send(cx, &payment, &command).await;
         match sent {
@@ -459,7 +541,7 @@ impl Flow {
     }
 
     /// It is tried again later, with the same key.
-    async fn put_off(
+    pub(super) async fn put_off(
         &self,
         cx: &Context,
         lease: &Lease,
@@ -468,8 +550,7 @@ impl Flow {
         error: &Error,
         after: Option<jiff::Timestamp>,
     ) -> Result<Outcome, Error> {
-        command.tries = command.tries.max(1);
-        let paced = pace::again(cx.now(), command.tries);
+        let paced = pace::retry(cx.now(), command.created);
         let next = after.map_or(paced, |after| paced.max(after));
         tracing::info!(reference = %payment.id.reference, verb = command.verb.word(), %next, error = %error, "put off");
         command.state = CommandState::Open { next };
@@ -546,6 +627,16 @@ pub(super) fn new_command(
         created: cx.now(),
         tries: 0,
     })
+}
+
+fn cut_off(payment: &Payment) -> Error {
+    Error::new(
+        ErrorKind::VippsUnavailable,
+        Who::Nobody,
+        format!("Payment {} is not cancelled yet", payment.id.reference),
+        "Vipps does not have it, and its start may still be on the way.",
+        "Nothing needs to be done.",
+    )
 }
 
 fn no_payment(at: &OrderRef) -> Error {

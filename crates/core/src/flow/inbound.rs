@@ -178,8 +178,23 @@ impl Flow {
             .payments_of_user(shop, &removal.user_id)
             .await
             .map_err(unavailable)?;
+        // The earlier attempts of the same orders are of the same person.
+        let mut all = Vec::new();
+        for id in ids {
+            let Some(payment) = journal.payment(&id).await.map_err(unavailable)? else {
+                continue;
+            };
+            let attempts = journal
+                .payments_of(&payment.order)
+                .await
+                .map_err(unavailable)?;
+            all.extend(attempts.into_iter().map(|attempt| attempt.id));
+            all.push(id);
+        }
+        all.sort();
+        all.dedup();
         let mut orders = Vec::new();
-        for id in &ids {
+        for id in &all {
             let wait = Duration::from_secs(8);
             let lease = self.lease(cx, LeaseKey::payment(id), wait).await;
             let Ok(Some(lease)) = lease else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::commands::{new_command, state_word};
-use super::reconcile::{News, announce};
+use super::reconcile::{Audience, News, announce};
 use super::{Entry, Flow, pace};
 use crate::api::{ApiError, Initiation, Urls};
 use crate::context::{Context, span};
@@ -22,6 +22,8 @@ use crate::shipping::{Destination, QuotedOption, name_options};
 
 /// A second press of the button within this time gets the same page at Vipps.
 const SAME_AGAIN: Duration = Duration::from_secs(60);
+/// So long after a payment's time it does not matter any more that it could not be ended.
+const LONG_AFTER: Duration = Duration::from_secs(3600);
 /// How many references are tried where the sales unit has used them already (error 34).
 const REFERENCES: u32 = 10;
 
@@ -145,6 +147,21 @@ impl Flow {
                 "Use a new key for each new ask, and the same key only to repeat one.",
             ));
         };
+        if payment.amount != order.amount
+            || payment.cart != order.cart()
+            || payment.express != order.express.is_some()
+        {
+            return Err(Error::new(
+                ErrorKind::KeyReused,
+                Who::Shop,
+                format!("Order {} was not started", order.at.order),
+                format!(
+                    "its key was used to start payment {} of {} for another cart.",
+                    payment.id.reference, payment.amount
+                ),
+                "Use a new key for each new ask, and the same key only to repeat one.",
+            ));
+        }
         if let CommandState::Refused { error } = &command.state {
             return Err(error.clone());
         }
@@ -210,11 +227,24 @@ impl Flow {
                 PaymentState::Preparing => CancelReason::StartLost,
                 _ => CancelReason::Replaced,
             };
-            payment = self.cancel_for(cx, &payment.id, why).await?;
+            let ended = self.cancel_for(cx, &payment.id, why).await;
+            // Long after its time nobody can approve it any more, whatever Vipps says of it: it
+            // stands in nobody's way.
+            let window = self.api(payment.api)?.window();
+            if span(payment.created, cx.now()) > window + LONG_AFTER
+                && !matches!(&ended, Ok(payment) if payment.state == PaymentState::Authorised)
+            {
+                return Ok(None);
+            }
+            payment = ended?;
             // The customer has no address to pay it at, so it cannot be paid: no need to wait.
             if payment.state.is_open() && why == CancelReason::Replaced {
                 return Err(under_way(&order.at));
             }
+        }
+        if payment.state == PaymentState::Authorised {
+            // As Vipps has it now: it may have been released or refunded in the portal.
+            payment = self.reconcile(cx, &payment.id).await.unwrap_or(payment);
         }
         let kept = payment
             .sums
@@ -249,6 +279,16 @@ impl Flow {
         }
         let to = Destination::Country("NO".into());
         let budget = self.inner.options.quote_budget;
+        if !order.deliveries.is_empty() {
+            crate::shipping::check_options(&order.deliveries, order.amount.currency)?;
+            return Ok(name_options(order.deliveries.clone(), 1));
+        }
+        if self.engine_waits(&order.at) {
+            return Err(Error::bug(
+                format!("Order {} cannot be paid by express", order.at.order),
+                "the adapter gave no deliveries with it, and the engine cannot be asked while it waits.",
+            ));
+        }
         let asked = cx
             .within(budget, entry.adapter.quote(&cx.clone(), &order.at, &to))
             .await;
@@ -289,6 +329,15 @@ impl Flow {
             })?;
         let now = cx.now();
         let reference = entry.shop.prefix.reference(&order.at.order, attempt);
+        // Also one that an earlier account of the shop has: a call from Vipps names the reference
+        // alone.
+        let found = self.inner.journal.find(&order.at.shop, &reference).await;
+        if found
+            .map_err(|error| StartError::Failed(error.into()))?
+            .is_some()
+        {
+            return Err(StartError::Taken);
+        }
         let id = PaymentId {
             account: account.id.clone(),
             reference,
@@ -296,6 +345,7 @@ impl Flow {
         let mut payment = Payment {
             id: id.clone(),
             order: order.at.clone(),
+            begun_for: None,
             attempt,
             api: entry.shop.api,
             msn: account.msn.clone(),
@@ -403,6 +453,8 @@ impl Flow {
             .await;
         let mut batch = Batch::under(lease);
         let mut news = Vec::new();
+        // A caller's key is used up by a payment or by a final no, not by a bad moment.
+        let mut key_is_free = false;
         let start = match sent {
             Ok(url) => {
                 payment.state = PaymentState::Initiated;
@@ -419,6 +471,7 @@ impl Flow {
                 let verb = CommandVerb::Cancel {
                     why: CancelReason::StartLost,
                 };
+                key_is_free = true;
                 let text = format!("Cancelled: {}", order.text)
                     .chars()
                     .take(100)
@@ -427,16 +480,17 @@ impl Flow {
                 batch.push(Write::Command(Box::new(cancel)));
                 Some(Start::Lost(error))
             }
-            Err(ApiError::Refused(error) | ApiError::Again { error, .. }) => {
+            Err(failed @ (ApiError::Refused(_) | ApiError::Again { .. })) => {
+                key_is_free = matches!(failed, ApiError::Again { .. });
+                let error = failed.into_error();
                 tracing::warn!(reference = %id.reference, error = %error, "not started");
                 payment.state = PaymentState::Failed;
                 command.state = CommandState::Refused {
                     error: error.clone(),
                 };
-                // The caller's key is for the attempt that gets through, not for a used reference.
                 let used = matches!(&error.kind, ErrorKind::Vipps { group, code, .. } if group == "Merchant" && code == "34");
                 if used {
-                    command.caller = None;
+                    key_is_free = true;
                     Some(Start::ReferenceUsed)
                 } else {
                     news.push(News::now(EventKind::Failed {
@@ -446,10 +500,10 @@ impl Flow {
                 }
             }
         };
-        if matches!(start, Some(Start::Lost(_))) {
+        if key_is_free {
             command.caller = None;
         }
-        announce(&mut payment, news, cx.now(), &mut batch);
+        announce(&mut payment, news, cx.now(), Audience::Shop, &mut batch);
         payment.next_look = pace::next_look(&payment, cx.now(), api.window());
         batch.push(Write::Update(Box::new(payment.clone())));
         batch.push(Write::Command(Box::new(command)));
@@ -467,11 +521,19 @@ impl Flow {
         payment: Payment,
         mut command: Command,
     ) -> Result<(), Error> {
-        let payment = self.reconcile_leased(cx, lease, &payment.id).await?;
+        let payment = match self.reconcile_leased(cx, lease, &payment.id).await {
+            Ok(read) => read,
+            Err(error) => {
+                self.put_off(cx, lease, payment, command, &error, None)
+                    .await?;
+                return Err(error);
+            }
+        };
         if payment.state != PaymentState::Preparing {
             // What was read has ended it already, or it had only not been noted that it was done.
             return Ok(());
         }
+        command.caller = None;
         command.state = CommandState::Refused {
             error: cut_short(&command),
         };

@@ -1,8 +1,8 @@
 //! The flow: what every shop engine needs of Vipps, written once.
 //!
-//! Where to look: [`initiate`] begins payments, [`commands`] captures, refunds and cancels,
-//! [`reconcile`] reads the truth and makes events of it, [`tell`] tells the shop, [`quote`] answers
-//! shipping calls, [`inbound`] takes what comes in, [`sweep`] does what is due, [`pace`] says when
+//! Where to look: `initiate` begins payments, `commands` captures, refunds and cancels,
+//! `reconcile` reads the truth and makes events of it, `tell` tells the shop, `quote` answers
+//! shipping calls, `inbound` takes what comes in, `sweep` does what is due, `pace` says when
 //! that is.
 
 mod commands;

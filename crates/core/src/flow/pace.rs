@@ -59,6 +59,12 @@ pub(super) fn next_look(payment: &Payment, now: Timestamp, window: Duration) -> 
     }
 }
 
+/// When a command that was journaled at `since` and has no end yet is tried again: after half its
+/// age, at least 2 s, at most 10 min. So it slows down by itself, whatever fails.
+pub(super) fn retry(now: Timestamp, since: Timestamp) -> Timestamp {
+    after(now, (span(since, now) / 2).clamp(2 * SECOND, 10 * MINUTE))
+}
+
 /// When something that failed for the `tries`-th time is tried again: 2 s, 4 s, … at most 10 min.
 pub(super) fn again(now: Timestamp, tries: u32) -> Timestamp {
     let doubled = 2_u32.saturating_pow(tries.clamp(1, 10));

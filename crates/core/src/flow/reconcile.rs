@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Flow, add_note, busy, pace, unknown_payment};
 use crate::api::{ApiError, Operation, OperationKind, Truth, TruthState};
-use crate::context::{Context, span};
+use crate::context::{Context, after as later, span};
 use crate::error::Error;
 use crate::ids::{DeliveryId, EventId, IdempotencyKey};
 use crate::journal::{
@@ -54,6 +54,29 @@ impl Flow {
         }
     }
 
+    /// Waits for whoever is at a payment, and reads it unless it has come to its end meanwhile: a
+    /// customer comes back just when the callback is being worked on.
+    pub(super) async fn reconcile_if_open(
+        &self,
+        cx: &Context,
+        id: &PaymentId,
+    ) -> Result<(), Error> {
+        let wait = Duration::from_secs(5);
+        let Some(lease) = self.lease(cx, LeaseKey::payment(id), wait).await? else {
+            return Ok(());
+        };
+        let result = async {
+            let now = self.inner.journal.payment(id).await?;
+            if now.is_some_and(|payment| payment.state.is_open()) {
+                self.reconcile_and_end(cx, &lease, id).await?;
+            }
+            Ok(())
+        }
+        .await;
+        self.release(lease).await;
+        result
+    }
+
     /// Reads, and where the customer's time is over and Vipps still waits, ends it there.
     async fn reconcile_and_end(
         &self,
@@ -64,12 +87,22 @@ impl Flow {
         let payment = self.reconcile_leased(cx, lease, id).await?;
         let window = self.api(payment.api)?.window();
         let over = payment.state.is_open() && span(payment.created, cx.now()) > window;
-        if over {
+        if over && !self.refused_lately(cx, id).await? {
             return self
                 .cancel_leased(cx, lease, payment, CancelReason::TimeOver)
                 .await;
         }
         Ok(payment)
+    }
+
+    /// Did Vipps refuse a cancellation within the hour? Then it is read on, and not asked again yet.
+    async fn refused_lately(&self, cx: &Context, id: &PaymentId) -> Result<bool, Error> {
+        let commands = self.inner.journal.commands(id).await?;
+        Ok(commands.iter().any(|command| {
+            matches!(command.verb, CommandVerb::Cancel { .. })
+                && matches!(command.state, CommandState::Refused { .. })
+                && span(command.created, cx.now()) < Duration::from_secs(3600)
+        }))
     }
 
     /// The same under a lease that is held.
@@ -116,14 +149,30 @@ impl Flow {
                     }
                 }
                 settle(&payment, &truth.operations, &mut commands, &mut batch);
-                announce(&mut payment, news, cx.now(), &mut batch);
+                if payment.state.is_dead() && journal.personal(id).await?.is_some() {
+                    // Nobody paid, so nothing of them is needed.
+                    batch.push(Write::Erase(id.clone()));
+                }
+                // A shop that never heard of a start hears nothing of its end: by then another
+                // attempt may have been paid.
+                let known = payment.redirect.is_some() || payment.state == PaymentState::Authorised;
+                let audience = if known {
+                    Audience::Shop
+                } else {
+                    Audience::Journal
+                };
+                announce(&mut payment, news, cx.now(), audience, &mut batch);
                 payment.next_look = pace::next_look(&payment, cx.now(), api.window());
                 Ok(())
             }
             Ok(None) => {
                 // Vipps does not have it. Where we never had an answer to its initiate, it never
-                // came to be; anything else is for a person.
-                if payment.state == PaymentState::Preparing {
+                // came to be, once the time is over in which a late one could be paid; anything
+                // else is for a person.
+                let late = span(payment.created, cx.now()) > api.window();
+                if payment.state == PaymentState::Preparing && !late {
+                    payment.next_look = pace::next_look(&payment, cx.now(), api.window());
+                } else if payment.state == PaymentState::Preparing {
                     payment.state = PaymentState::Failed;
                     payment.next_look = None;
                     let error = Error::new(
@@ -135,6 +184,8 @@ impl Flow {
                     );
                     for command in &mut commands {
                         if command.is_open() {
+                            // It is free for another start with the same key.
+                            command.caller = None;
                             command.state = match command.verb {
                                 CommandVerb::Cancel { .. } => CommandState::Done,
                                 _ => CommandState::Refused {
@@ -145,7 +196,7 @@ impl Flow {
                         }
                     }
                     let news = vec![News::now(EventKind::Failed { error })];
-                    announce(&mut payment, news, cx.now(), &mut batch);
+                    announce(&mut payment, news, cx.now(), Audience::Journal, &mut batch);
                 } else {
                     let why = "Vipps does not know this payment under the keys it was made with. Are they another sales unit's?";
                     add_note(&mut payment, cx, why.into());
@@ -161,7 +212,10 @@ impl Flow {
                 if let ApiError::Refused(error) = &error {
                     add_note(&mut payment, cx, error.to_string());
                 }
-                let paced = pace::next_look(&payment, cx.now(), api.window());
+                // What was due, or hinted at, stays due, whatever we think of the payment.
+                let due = payment.next_look.is_some() || !hints.is_empty();
+                let paced = pace::next_look(&payment, cx.now(), api.window())
+                    .or(due.then(|| later(cx.now(), Duration::from_secs(300))));
                 payment.next_look =
                     paced.map(|paced| after.map_or(paced, |after| paced.max(after)));
                 tracing::warn!(reference = %id.reference, error = %error, "the payment could not be read at Vipps; it is read again");
@@ -281,6 +335,9 @@ fn absorb(
             .clone()
             .and_then(|key| IdempotencyKey::new(key).ok());
         match operation.kind {
+            // One reservation is one event, whatever the history holds.
+            OperationKind::Authorise | OperationKind::Sale
+                if payment.state == PaymentState::Authorised => {}
             OperationKind::Authorise => {
                 authorise(payment, at);
                 news.push(News {
@@ -443,8 +500,23 @@ fn added(mut sums: Sums, what: &EventKind) -> Sums {
     sums
 }
 
-/// Numbers the news, puts them into the journal, and the shop is to be told each.
-pub(super) fn announce(payment: &mut Payment, news: Vec<News>, now: Timestamp, batch: &mut Batch) {
+/// Who hears of news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// The journal and the shop.
+    Shop,
+    /// The journal alone.
+    Journal,
+}
+
+/// Numbers the news and puts them into the journal; the shop is to be told each that it is to hear.
+pub(super) fn announce(
+    payment: &mut Payment,
+    news: Vec<News>,
+    now: Timestamp,
+    audience: Audience,
+    batch: &mut Batch,
+) {
     // The sums after each event: back from what the payment holds now.
     let mut sums = news
         .iter()
@@ -471,6 +543,9 @@ pub(super) fn announce(payment: &mut Payment, news: Vec<News>, now: Timestamp, b
             sums,
         };
         batch.push(Write::Event(Box::new(event)));
+        if audience == Audience::Journal {
+            continue;
+        }
         batch.push(Write::Deliver(Delivery {
             id: delivery,
             order: payment.order.clone(),
@@ -529,14 +604,48 @@ fn settle(
             }
         };
         if done {
-            if matches!(command.verb, CommandVerb::Capture { .. } | CommandVerb::Refund { .. }) {
+            if payment.state.is_dead() && matches!(command.verb, CommandVerb::Initiate { .. }) {
+                // A start that was cut short and then ended: its key is free for another.
+                command.caller = None;
+            }
+            if matches!(
+                command.verb,
+                CommandVerb::Capture { .. } | CommandVerb::Refund { .. }
+            ) {
                 // Vipps knows its key, so it was sent, whatever was noted of that before a crash.
                 command.tries = command.tries.max(1);
             }
-            command.state = CommandState::Done;
+            // All was captured while a cancellation was under way: it was not done.
+            let captured_instead = matches!(
+                command.verb,
+                CommandVerb::Cancel {
+                    why: CancelReason::Asked | CancelReason::ShopRefused
+                }
+            ) && payment.state == PaymentState::Authorised
+                && payment.sums.released.is_zero();
+            command.state = if captured_instead {
+                CommandState::Refused {
+                    error: captured(payment),
+                }
+            } else {
+                CommandState::Done
+            };
             batch.push(Write::Command(Box::new(command.clone())));
         }
     }
+}
+
+fn captured(payment: &Payment) -> Error {
+    Error::new(
+        crate::ErrorKind::WrongState,
+        crate::Who::Shop,
+        format!(
+            "The cancel of payment {} was not done",
+            payment.id.reference
+        ),
+        format!("{} of it was captured meanwhile.", payment.sums.captured),
+        "Refund what was captured instead.",
+    )
 }
 
 /// What is said now, and where nothing is said, what was known.

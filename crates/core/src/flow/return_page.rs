@@ -85,7 +85,7 @@ impl Flow {
             let (work, read) = {
                 use futures_util::FutureExt;
                 let cx = cx.clone();
-                async move { flow.reconcile_if_free(&cx, &id).await }.remote_handle()
+                async move { flow.reconcile_if_open(&cx, &id).await }.remote_handle()
             };
             // It ends by itself, also when the browser is gone or has waited long enough.
             cx.runtime.spawn(Box::pin(work));
@@ -108,6 +108,15 @@ impl Flow {
     }
 }
 
+/// Does the shop hold any of the money, reserved or taken?
+fn kept(payment: &Payment) -> bool {
+    let sums = &payment.sums;
+    sums.authorised
+        .less(sums.released)
+        .less(sums.refunded)
+        .is_positive()
+}
+
 fn page(payment: &Payment, shop: &str, language: Language) -> Response<Bytes> {
     let amount = if payment.sums.authorised.is_positive() {
         payment.sums.authorised
@@ -115,6 +124,17 @@ fn page(payment: &Payment, shop: &str, language: Language) -> Response<Bytes> {
         payment.amount
     };
     let (title, text, waiting): (Text, Text, bool) = match payment.state {
+        PaymentState::Authorised if !kept(payment) => (
+            Text::new(
+                "The order could not be completed",
+                "Bestillingen kunne ikke fullføres",
+            ),
+            Text::new(
+                "The money was not taken, or has been given back. The shop can tell you more.",
+                "Pengene er ikke trukket, eller er gitt tilbake. Butikken kan fortelle mer.",
+            ),
+            false,
+        ),
         PaymentState::Authorised => (
             Text::new("Thank you", "Takk"),
             Text::new("Your payment went through.", "Betalingen er gjennomført."),

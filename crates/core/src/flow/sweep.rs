@@ -1,13 +1,20 @@
 //! The sweep: does what is due. No single payment can stop it.
 
-use futures_util::{StreamExt, stream};
+use std::time::Duration;
+
+use futures_util::future::{Either, join3, select};
+use futures_util::{FutureExt, StreamExt, stream};
 
 use super::Flow;
+use crate::error::Error;
+use crate::journal::JournalError;
 
 /// How many of each kind one sweep takes up; the next sweep takes the rest.
 const MOST: usize = 200;
-/// How many at the same time.
+/// How many of each kind at the same time.
 const AT_ONCE: usize = 16;
+/// A sweep waits so long for each; what takes longer goes on beside it.
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// What one sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,86 +23,107 @@ pub struct Swept {
     pub read: usize,
     /// Commands that were due to be sent again.
     pub resumed: usize,
-    /// Things shops were told.
+    /// Orders whose shop was due to be told something.
     pub told: usize,
     /// Of all of these, how many failed and are tried again.
     pub failed: usize,
+    /// Of all of these, how many go on beside the sweep, because they take long.
+    pub going_on: usize,
+}
+
+/// How one thing that was due went.
+enum Went {
+    Well,
+    Badly,
+    On,
 }
 
 impl Flow {
-    /// Does what is due: sends commands again, reads payments, tells shops. One that fails holds up
-    /// no other. To be called every second.
+    /// Does what is due: sends commands again, reads payments, tells shops. One that fails, or
+    /// hangs, holds up no other. To be called every second.
     pub async fn sweep(&self) -> Swept {
         let cx = &self.inner.cx;
         let journal = &self.inner.journal;
-        let mut swept = Swept::default();
-        match journal.commands_due(cx.now(), MOST).await {
-            Ok(commands) => {
-                swept.resumed = commands.len();
-                let results = stream::iter(commands)
-                    .map(|command| async move {
-                        let result = self.resume(cx, &command).await;
-                        (command.payment, result)
+        let now = cx.now();
+        let commands = async {
+            self.each(journal.commands_due(now, MOST).await, |flow, command| async move {
+                flow.resume(&flow.inner.cx, &command).await.map_err(|error| {
+                    tracing::warn!(reference = %command.payment.reference, error = %error, "the command is sent again later");
+                })
+            })
+            .await
+        };
+        let payments = async {
+            self.each(journal.due(now, MOST).await, |flow, id| async move {
+                flow.reconcile_if_free(&flow.inner.cx, &id).await.map_err(|error| {
+                    tracing::warn!(reference = %id.reference, error = %error, "the payment is read again later");
+                })
+            })
+            .await
+        };
+        let orders = async {
+            self.each(
+                journal.deliveries_due(now, MOST).await,
+                |flow, order| async move {
+                    flow.tell_all(&order).await.map_err(|error: Error| {
+                        tracing::warn!(order = %order, error = %error, "the shop is told later");
                     })
-                    .buffer_unordered(AT_ONCE);
-                swept.failed += failures(results).await;
-            }
-            Err(error) => swept.failed += journal_failed(&error),
+                },
+            )
+            .await
+        };
+        let (commands, payments, orders) = join3(commands, payments, orders).await;
+        Swept {
+            resumed: commands.0,
+            read: payments.0,
+            told: orders.0,
+            failed: commands.1 + payments.1 + orders.1,
+            going_on: commands.2 + payments.2 + orders.2,
         }
-        match journal.due(cx.now(), MOST).await {
-            Ok(payments) => {
-                swept.read = payments.len();
-                let results = stream::iter(payments)
-                    .map(|id| async move {
-                        let result = self.reconcile_if_free(cx, &id).await;
-                        (id, result)
-                    })
-                    .buffer_unordered(AT_ONCE);
-                swept.failed += failures(results).await;
+    }
+
+    /// Does each as a task of its own, and waits for it no longer than is good for the others.
+    /// Answers how many there were, how many failed, and how many go on.
+    async fn each<T, F>(
+        &self,
+        due: Result<Vec<T>, JournalError>,
+        work: impl Fn(Self, T) -> F,
+    ) -> (usize, usize, usize)
+    where
+        F: Future<Output = Result<(), ()>> + Send + 'static,
+    {
+        let due = match due {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::error!(%error, "the sweep could not read the journal");
+                return (0, 1, 0);
             }
-            Err(error) => swept.failed += journal_failed(&error),
-        }
-        match journal.deliveries_due(cx.now(), MOST).await {
-            Ok(orders) => {
-                let told: Vec<_> = stream::iter(orders)
-                    .map(|order| async move {
-                        let told = self.tell_all(&order).await;
-                        (order, told)
-                    })
-                    .buffer_unordered(AT_ONCE)
-                    .collect()
-                    .await;
-                for (order, told) in told {
-                    match told {
-                        Ok(count) => swept.told += count,
-                        Err(error) => {
-                            swept.failed += 1;
-                            tracing::warn!(order = %order, error = %error, "the shop could not be told; it is tried again");
+        };
+        let count = due.len();
+        let went: Vec<Went> = stream::iter(due)
+            .map(|item| {
+                let (task, ended) = work(self.clone(), item).remote_handle();
+                async move {
+                    self.spawn(Box::pin(task));
+                    let patience = self.inner.cx.runtime.sleep(PATIENCE);
+                    match select(ended, patience).await {
+                        Either::Left((Ok(()), _)) => Went::Well,
+                        Either::Left((Err(()), _)) => Went::Badly,
+                        Either::Right((_, ended)) => {
+                            ended.forget();
+                            Went::On
                         }
                     }
                 }
-            }
-            Err(error) => swept.failed += journal_failed(&error),
-        }
-        swept
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let failed = went
+            .iter()
+            .filter(|went| matches!(went, Went::Badly))
+            .count();
+        let going_on = went.iter().filter(|went| matches!(went, Went::On)).count();
+        (count, failed, going_on)
     }
-}
-
-type Swiped = (crate::PaymentId, Result<(), crate::Error>);
-
-async fn failures(results: impl stream::Stream<Item = Swiped>) -> usize {
-    let mut failed = 0;
-    futures_util::pin_mut!(results);
-    while let Some((id, result)) = results.next().await {
-        if let Err(error) = result {
-            failed += 1;
-            tracing::warn!(reference = %id.reference, error = %error, "not brought further by the sweep; it is tried again");
-        }
-    }
-    failed
-}
-
-fn journal_failed(error: &crate::journal::JournalError) -> usize {
-    tracing::error!(%error, "the sweep could not read the journal");
-    1
 }

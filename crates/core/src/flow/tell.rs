@@ -22,22 +22,21 @@ impl Flow {
         }
     }
 
-    /// The same; answers how many things the shop was told.
-    pub(super) async fn tell_all(&self, order: &OrderRef) -> Result<usize, Error> {
+    /// The same, for those who want to know that it failed.
+    pub(super) async fn tell_all(&self, order: &OrderRef) -> Result<(), Error> {
         let cx = &self.inner.cx;
-        let mut told = 0;
         loop {
             let Some(lease) = self
                 .lease(cx, LeaseKey::delivery(order), Duration::ZERO)
                 .await?
             else {
-                return Ok(told);
+                return Ok(());
             };
             let next = self.tell_next(cx, &lease, order).await;
             self.release(lease).await;
             match next? {
-                Next::Told => told += 1,
-                Next::Wait => return Ok(told),
+                Next::Told => {}
+                Next::Wait => return Ok(()),
             }
         }
     }
@@ -59,22 +58,26 @@ impl Flow {
         if delivery.next > cx.now() {
             return Ok(Next::Wait);
         }
-        let adapter = self.adapter(&order.shop)?;
         let cx = &self.under(cx, lease);
+        let adapter = match self.adapter(&order.shop) {
+            Ok(adapter) => adapter,
+            // It waits like any other, and does not stand before those whose shop is there.
+            Err(error) => return self.later(cx, lease, delivery, error).await,
+        };
         let Some(payment) = self.inner.journal.payment(&delivery.payment).await? else {
-            return Err(Error::bug(
+            let error = Error::bug(
                 "The shop was not told",
                 "the payment is not in the journal.",
-            ));
+            );
+            return self.later(cx, lease, delivery, error).await;
         };
         match delivery.what {
             Told::Event { number } => {
                 let events = self.inner.journal.events(&payment.id).await?;
                 let Some(event) = events.into_iter().find(|event| event.number == number) else {
-                    return Err(Error::bug(
-                        "The shop was not told",
-                        "the event is not in the journal.",
-                    ));
+                    let error =
+                        Error::bug("The shop was not told", "the event is not in the journal.");
+                    return self.later(cx, lease, delivery, error).await;
                 };
                 self.tell_event(cx, lease, &*adapter, delivery, payment, &event)
                     .await
@@ -102,26 +105,29 @@ impl Flow {
                 payment.notes = noted.notes;
             }
         }
+        // It may have begun to wait while its order was read.
+        if self.engine_waits(&order) {
+            return Ok(Next::Wait);
+        }
         let recorded = cx
             .within(TELL_WITHIN, adapter.record(cx, &order, &payment, event))
             .await;
         match recorded.unwrap_or_else(|| Err(RecordError::Later(slow()))) {
             Ok(Recorded { order: new }) => {
                 tracing::info!(%reference, order = %order, event = event.what.word(), "the shop knows");
-                if let Some(new) = new.filter(|new| *new != order) {
+                if let Some(new) = new.filter(|new| *new != order && new.shop == order.shop) {
                     return self.moved(cx, lease, &delivery, &payment, new).await;
                 }
                 self.delivered(lease, delivery).await
             }
             Err(RecordError::Later(error)) => self.later(cx, lease, delivery, error).await,
             Err(RecordError::NotShowable(why)) => {
-                self.delivered(lease, delivery).await?;
                 let text = format!(
                     "The shop cannot show that the payment was {}: {why}",
                     event.what.word()
                 );
                 self.note(cx, &payment.id, text).await?;
-                Ok(Next::Told)
+                self.delivered(lease, delivery).await
             }
             Err(RecordError::Never(error)) => {
                 let text = format!(
@@ -131,9 +137,19 @@ impl Flow {
                 self.note(cx, &payment.id, text).await?;
                 if authorised {
                     tracing::error!(%reference, order = %order, error = %error, "the shop cannot take the order: the reservation is released");
-                    self.cancel_for(cx, &payment.id, CancelReason::ShopRefused)
-                        .await?;
-                    return self.delivered(lease, delivery).await;
+                    let id = &payment.id;
+                    match self.cancel_for(cx, id, CancelReason::ShopRefused).await {
+                        Ok(_) => return self.delivered(lease, delivery).await,
+                        Err(busy) if busy.who == Who::Nobody => {
+                            return self.later(cx, lease, delivery, busy).await;
+                        }
+                        Err(kept) => {
+                            let text = format!(
+                                "The money could not be released by itself: {kept} A person has to settle it."
+                            );
+                            self.note(cx, id, text).await?;
+                        }
+                    }
                 }
                 tracing::error!(%reference, order = %order, error = %error, "parked for a person");
                 let parked = Delivery {
@@ -170,10 +186,8 @@ impl Flow {
                         forgotten.kept.join(", ")
                     )
                 };
-                let payment = delivery.payment.clone();
-                self.delivered(lease, delivery).await?;
-                self.note(cx, &payment, text).await?;
-                Ok(Next::Told)
+                self.note(cx, &delivery.payment, text).await?;
+                self.delivered(lease, delivery).await
             }
             Err(error) => self.later(cx, lease, delivery, error).await,
         }
@@ -214,6 +228,7 @@ impl Flow {
             let mut batch = Batch::under(lease);
             batch.leases.push(payment_lease.clone());
             if let Some(mut now) = self.inner.journal.payment(&payment.id).await? {
+                now.begun_for.get_or_insert(now.order);
                 now.order = new.clone();
                 batch.push(Write::Update(Box::new(now)));
             }

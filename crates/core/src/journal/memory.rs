@@ -250,7 +250,7 @@ impl Journal for MemoryJournal {
             .tables
             .payments
             .values()
-            .filter(|p| p.order == *order)
+            .filter(|p| p.order == *order || p.begun_for.as_ref() == Some(order))
             .cloned()
             .collect();
         payments.sort_by_key(|payment| (payment.attempt, payment.created, payment.id.clone()));

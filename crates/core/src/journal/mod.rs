@@ -74,7 +74,8 @@ pub trait Journal: Debug + Send + Sync + 'static {
         reference: &Reference,
     ) -> Result<Option<Payment>, JournalError>;
 
-    /// The payments of an order, the first attempt first.
+    /// The payments of an order, the first attempt first; also those that were begun for it and
+    /// are another order's now.
     async fn payments_of(&self, order: &OrderRef) -> Result<Vec<Payment>, JournalError>;
 
     /// Payments, the newest first (by `created`, then by id, both descending).
@@ -338,6 +339,11 @@ pub enum CommandState {
     Refused {
         /// Why.
         error: Error,
+    },
+    /// It asked for what another command was doing already, and is that one.
+    Joined {
+        /// That one.
+        command: CommandId,
     },
 }
 

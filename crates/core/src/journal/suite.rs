@@ -183,6 +183,7 @@ fn payment(reference: &str) -> Payment {
     Payment {
         id: id(reference),
         order: order("1001"),
+        begun_for: None,
         attempt: 1,
         api: ApiKind::Ecom,
         msn: Msn::new("012345").unwrap(),
@@ -499,7 +500,22 @@ async fn an_update_takes_the_place_of_what_was(journal: Subject) {
             .unwrap()
             .is_empty()
     );
-    assert_eq!(journal.payments_of(&now.order).await.unwrap(), [now]);
+    assert_eq!(
+        journal.payments_of(&now.order).await.unwrap(),
+        std::slice::from_ref(&now)
+    );
+    // A cart that became an order is found by both.
+    let now = Payment {
+        begun_for: Some(order("1001")),
+        ..now
+    };
+    done(&journal, [update(now.clone())]).await;
+    for name in [order("1001"), now.order.clone()] {
+        let found = journal.payments_of(&name).await.unwrap();
+        assert_eq!(found, std::slice::from_ref(&now));
+    }
+    let elsewhere = OrderRef::new(shop("another"), OrderId::new("1001").unwrap());
+    assert!(journal.payments_of(&elsewhere).await.unwrap().is_empty());
     assert!(journal.due(Timestamp::MAX, 10).await.unwrap().is_empty());
 }
 
@@ -1053,6 +1069,7 @@ async fn commands_come_oldest_first_and_keep_their_place(journal: Subject) {
         text: "Order 1001".into(),
         buyer: Buyer::default(),
         express: Some(Express::Static),
+        deliveries: Vec::new(),
         return_to: Url::parse("https://shop.example/order/1001").unwrap(),
     };
     let initiate = Command {

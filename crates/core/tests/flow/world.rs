@@ -367,6 +367,21 @@ pub struct Books {
     pub quote_takes: Duration,
     pub quote_fails: bool,
     pub asks: VecDeque<Ask>,
+    /// What a cart became, once it was paid.
+    pub becomes: HashMap<String, OrderRef>,
+    /// Calls of the engine's that wait for our answer.
+    pub waiting: usize,
+    /// What we asked of the engine while it waited.
+    pub called_while_waiting: Vec<&'static str>,
+    pub order_takes: Duration,
+}
+
+impl Books {
+    fn called(&mut self, what: &'static str) {
+        if self.waiting > 0 {
+            self.called_while_waiting.push(what);
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -397,6 +412,7 @@ pub fn order(id: &str, minor: i64) -> Order {
         text: format!("Order {id}"),
         buyer: Buyer::default(),
         express: None,
+        deliveries: Vec::new(),
         return_to: Url::parse("https://shop.example/thanks").unwrap(),
     }
 }
@@ -424,17 +440,16 @@ impl PaymentProvider for FakeShop {
         &self.flow
     }
     async fn read(&self, _: &Context, _: &Request<Bytes>) -> Result<Ask, Refusal> {
-        self.books
-            .lock()
-            .unwrap()
-            .asks
-            .pop_front()
-            .ok_or_else(|| Refusal {
-                response: Response::builder().status(401).body(Bytes::new()).unwrap(),
-                why: "not signed".into(),
-            })
+        let mut books = self.books.lock().unwrap();
+        let ask = books.asks.pop_front().ok_or_else(|| Refusal {
+            response: Response::builder().status(401).body(Bytes::new()).unwrap(),
+            why: "not signed".into(),
+        })?;
+        books.waiting += 1;
+        Ok(ask)
     }
     fn answer(&self, _: &Ask, outcome: &Outcome) -> Response<Bytes> {
+        self.books.lock().unwrap().waiting -= 1;
         let text = match outcome {
             Outcome::Started(p) => format!("started {}", p.id.reference),
             Outcome::Done(p) => format!("done {}", p.id.reference),
@@ -443,7 +458,13 @@ impl PaymentProvider for FakeShop {
         };
         Response::new(Bytes::from(text))
     }
-    async fn order(&self, _: &Context, at: &OrderRef) -> Result<Order, Error> {
+    async fn order(&self, cx: &Context, at: &OrderRef) -> Result<Order, Error> {
+        let takes = {
+            let mut books = self.books.lock().unwrap();
+            books.called("order");
+            books.order_takes
+        };
+        cx.runtime.sleep(takes).await;
         let price = self
             .books
             .lock()
@@ -463,6 +484,7 @@ impl PaymentProvider for FakeShop {
         event: &PaymentEvent,
     ) -> Result<Recorded, RecordError> {
         let mut books = self.books.lock().unwrap();
+        books.called("record");
         if let Some(error) = books
             .answers
             .get_mut(at.order.as_str())
@@ -491,7 +513,9 @@ impl PaymentProvider for FakeShop {
             at.order.to_string(),
             now.personal.as_ref().and_then(|p| p.first_name.clone()),
         );
-        Ok(Recorded::default())
+        Ok(Recorded {
+            order: books.becomes.get(at.order.as_str()).cloned(),
+        })
     }
     async fn forget(&self, _: &Context, orders: &[OrderRef]) -> Result<Forgotten, Error> {
         let mut books = self.books.lock().unwrap();
@@ -513,7 +537,8 @@ impl ShippingQuoter for FakeShop {
         to: &Destination,
     ) -> Result<Vec<ShippingOption>, Error> {
         let (takes, fails, options) = {
-            let books = self.books.lock().unwrap();
+            let mut books = self.books.lock().unwrap();
+            books.called("quote");
             (books.quote_takes, books.quote_fails, books.options.clone())
         };
         cx.runtime.sleep(takes).await;

@@ -54,6 +54,7 @@ pub(crate) fn payment(reference: &str) -> Payment {
     Payment {
         id: id(reference),
         order: OrderRef::new(ShopId::new("shop").unwrap(), OrderId::new("1001").unwrap()),
+        begun_for: None,
         attempt: 1,
         api: ApiKind::Ecom,
         msn: Msn::new("012345").unwrap(),

@@ -33,6 +33,7 @@ async fn reserved(journal: &MemoryJournal, name: &str, state: PaymentState) {
     let payment = Payment {
         id: id.clone(),
         order: OrderRef::new(shop(), "1001".parse().unwrap()),
+        begun_for: None,
         attempt: 1,
         api: kasse_core::ApiKind::Ecom,
         msn: "123456".parse().unwrap(),

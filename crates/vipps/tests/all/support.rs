@@ -225,6 +225,7 @@ pub(crate) fn order(express: Option<Express>) -> Order {
         text: "One pair of «blå» socks".into(),
         buyer: Buyer::default(),
         express,
+        deliveries: Vec::new(),
         return_to: Url::parse("https://shop.example/thanks").unwrap(),
     }
 }

@@ -210,6 +210,7 @@ pub(crate) fn payment(number: &str, attempt: u32) -> Payment {
             reference: Reference::new(reference).unwrap(),
         },
         order: at(number),
+        begun_for: None,
         attempt,
         api: ApiKind::Ecom,
         msn: Msn::new("123456").unwrap(),
