@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use kasse_core::journal::{CommandState, Told};
+use kasse_core::journal::{CommandState, Cursor, Told};
 use kasse_core::{Money, PaymentState, Reference, ShopId};
 use kasse_server::Config;
 use kasse_server::admin::{Acted, Client, PaymentView, Query, TraceView};
@@ -49,9 +49,9 @@ enum What {
         /// So many at the most
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
         most: u16,
-        /// Made before this time (the next page): 2026-03-01T12:00:00Z
-        #[arg(long, value_name = "TIME")]
-        before: Option<jiff::Timestamp>,
+        /// The next page: those that follow this place, as the page before said it
+        #[arg(long, value_name = "PLACE")]
+        before: Option<Cursor>,
     },
     /// Show everything about one payment, but personal data
     Show(Which),
@@ -138,7 +138,7 @@ pub(crate) async fn run(payments: Payments) -> Result<(), Failed> {
             if list.len() == usize::from(most)
                 && let Some(last) = list.last()
             {
-                say(format!("The next page: --before {}", last.created));
+                say(format!("The next page: --before {}", last.cursor()));
             }
             Ok(())
         }
@@ -221,7 +221,7 @@ async fn find(client: &Client, which: Which) -> Result<(ShopId, Reference), Fail
             return Ok((payment.shop.clone(), reference));
         }
         match page.last() {
-            Some(last) if page.len() == 500 => query.before = Some(last.created),
+            Some(last) if page.len() == 500 => query.before = Some(last.cursor()),
             _ => {
                 return Err(Failed::because(format!(
                     "no payment has the reference {reference}. See `kasse payments list`."

@@ -90,7 +90,7 @@ fn slug(text: &str, most: usize) -> bool {
 }
 
 fn opaque(text: &str, most: usize) -> bool {
-    !text.is_empty() && text.len() <= most && !text.chars().any(char::is_control)
+    !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
 }
 
 text_id!(

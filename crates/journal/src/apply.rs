@@ -136,17 +136,23 @@ fn put_payment(
 fn append(connection: &Connection, event: &PaymentEvent) -> Result<(), JournalError> {
     let id = &event.payment;
     let row = Row::of("event", format_args!("{id}/{}", event.number), id);
-    row.execute(
+    // The one writer gives the places, within the transaction: who reads sees them in their order.
+    let added = row.execute(
         connection,
-        "INSERT INTO events (account, reference, number, doc) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO events (shop, account, reference, number, doc)
+         SELECT shop, account, reference, ?3, ?4 FROM payments
+         WHERE account = ?1 AND reference = ?2",
         params![
             id.account.as_str(),
             id.reference.as_str(),
             number(&row.name, event.number)?,
             document(&row.name, event)?,
         ],
-    )
-    .map(drop)
+    )?;
+    if added == 0 {
+        return Err(not_there(id));
+    }
+    Ok(())
 }
 
 fn put_command(connection: &Connection, command: &Command) -> Result<(), JournalError> {

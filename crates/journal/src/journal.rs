@@ -5,7 +5,8 @@ use std::path::Path;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use kasse_core::journal::{
-    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Quote,
+    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Placed,
+    Quote,
 };
 use kasse_core::{
     CallerKey, OrderRef, Payment, PaymentEvent, PaymentId, Personal, Reference, ShopId,
@@ -145,6 +146,18 @@ impl Journal for SqliteJournal {
     async fn events(&self, id: &PaymentId) -> Result<Vec<PaymentEvent>, JournalError> {
         let id = id.clone();
         self.readers.read(move |db| queries::events(db, &id)).await
+    }
+
+    async fn events_since(
+        &self,
+        shop: &ShopId,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Placed>, JournalError> {
+        let shop = shop.clone();
+        self.readers
+            .read(move |db| queries::events_since(db, &shop, after, most))
+            .await
     }
 
     async fn commands(&self, id: &PaymentId) -> Result<Vec<Command>, JournalError> {

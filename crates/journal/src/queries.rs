@@ -2,7 +2,7 @@
 //! sees the journal at one moment.
 
 use jiff::Timestamp;
-use kasse_core::journal::{Command, Delivery, Filter, InboxItem, JournalError, Quote};
+use kasse_core::journal::{Command, Delivery, Filter, InboxItem, JournalError, Placed, Quote};
 use kasse_core::{
     AccountId, CallerKey, InboxId, OrderId, OrderRef, Payment, PaymentEvent, PaymentId, Personal,
     Reference, ShopId,
@@ -47,6 +47,11 @@ const DUE: &str = "
     ORDER BY rank, since, account, reference LIMIT ?2";
 
 const EVENTS: &str = "SELECT doc FROM events WHERE account = ?1 AND reference = ?2 ORDER BY number";
+
+const EVENTS_SINCE: &str = "
+    SELECT events.seq, payments.order_id, events.doc
+    FROM events JOIN payments USING (account, reference)
+    WHERE events.shop = ?1 AND events.seq > ?2 ORDER BY events.seq LIMIT ?3";
 
 const COMMANDS: &str = "
     SELECT doc FROM commands WHERE account = ?1 AND reference = ?2 ORDER BY created, seq";
@@ -128,8 +133,10 @@ pub(crate) fn list(connection: &Connection, filter: &Filter) -> Result<Vec<Payme
     if let Some(wanted) = &filter.state {
         ask("state = ?", state(wanted)?);
     }
-    if let Some(before) = filter.before {
-        ask("created < ?", time(before));
+    if let Some(before) = &filter.before {
+        conditions.push("(created, account, reference) < (?, ?, ?)");
+        values.push(time(before.created));
+        values.extend(key(&before.id).map(str::to_owned));
     }
     let most = limit(if filter.most == 0 { 50 } else { filter.most });
     let sql = format!(
@@ -164,6 +171,27 @@ pub(crate) fn events(
     id: &PaymentId,
 ) -> Result<Vec<PaymentEvent>, JournalError> {
     many(connection, &format!("events of {id}"), EVENTS, key(id))
+}
+
+pub(crate) fn events_since(
+    connection: &Connection,
+    shop: &ShopId,
+    after: u64,
+    most: usize,
+) -> Result<Vec<Placed>, JournalError> {
+    let what = format!("events of shop {shop}");
+    // No place is larger than that.
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let params = (shop.as_str(), after, limit(most));
+    rows(connection, &what, EVENTS_SINCE, params, |what, row| {
+        let (place, order): (i64, String) = (column(what, row, 0)?, column(what, row, 1)?);
+        let text: String = column(what, row, 2)?;
+        Ok(Placed {
+            place: place.unsigned_abs(),
+            order: OrderId::new(order).map_err(|error| unfit(what, &error))?,
+            event: read_document(what, &text)?,
+        })
+    })
 }
 
 pub(crate) fn commands(
@@ -386,6 +414,7 @@ mod tests {
             PAYMENTS_OF,
             DUE,
             EVENTS,
+            EVENTS_SINCE,
             COMMANDS,
             COMMANDS_DUE,
             COMMAND_BY_KEY,
@@ -409,6 +438,7 @@ mod tests {
         // Those that can be long come in their order, and end at their limit.
         for sql in [
             FIND,
+            EVENTS_SINCE,
             COMMANDS_DUE,
             COMMAND_BY_KEY,
             DELIVERIES_DUE,

@@ -15,7 +15,8 @@ const APPLICATION: i64 = 0x6b61_7373;
 /// A row is the JSON document of the thing, and beside it the columns that are asked for. Times are
 /// texts of one width in UTC, to the nanosecond, so that their order is that of time and a person
 /// can read them. Personal data is in `personal` alone, and until it is read in `inbox.body`.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE meta (
         name TEXT PRIMARY KEY,
         value INTEGER NOT NULL
@@ -120,7 +121,29 @@ const STEPS: &[&str] = &["
         FOREIGN KEY (account, reference) REFERENCES payments
     ) STRICT;
     CREATE INDEX quotes_key ON quotes (key, at, seq);
-"];
+",
+    // Events in the order of their commits, for each shop. Those of before are placed as their payments
+    // were made: the best that is known of them.
+    "
+    CREATE TABLE placed (
+        seq INTEGER PRIMARY KEY,
+        shop TEXT NOT NULL,
+        account TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        doc TEXT NOT NULL,
+        UNIQUE (account, reference, number),
+        FOREIGN KEY (account, reference) REFERENCES payments
+    ) STRICT;
+    INSERT INTO placed (shop, account, reference, number, doc)
+        SELECT payments.shop, account, reference, number, events.doc
+        FROM events JOIN payments USING (account, reference)
+        ORDER BY payments.created, account, reference, number;
+    DROP TABLE events;
+    ALTER TABLE placed RENAME TO events;
+    CREATE INDEX events_shop ON events (shop, seq);
+",
+];
 
 /// Brings the file to this program's version.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
@@ -183,6 +206,39 @@ mod tests {
             .query_row("SELECT count(*) FROM a", [], |r| r.get(0))
             .unwrap();
         assert_eq!(rows, 1);
+    }
+
+    #[test]
+    fn events_of_a_first_journal_get_places() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("PRAGMA foreign_keys = 1").unwrap();
+        migrate_by(&mut connection, Path::new("file"), &STEPS[..1]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO payments VALUES
+                     ('main', 'late', 'b', '1', 1, 's', '2026-02-02', NULL, '{}'),
+                     ('main', 'soon', 'a', '2', 1, 's', '2026-02-01', NULL, '{}');
+                 INSERT INTO events VALUES
+                     ('main', 'late', 1, 'late 1'), ('main', 'soon', 10, 'soon 10'),
+                     ('main', 'soon', 9, 'soon 9');",
+            )
+            .unwrap();
+        migrate(&mut connection, Path::new("file")).unwrap();
+        let mut statement = connection
+            .prepare("SELECT seq || ' ' || shop || ' ' || doc FROM events ORDER BY seq")
+            .unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        let rows: Vec<String> = rows.map(Result::unwrap).collect();
+        assert_eq!(rows, ["1 a soon 9", "2 a soon 10", "3 b late 1"]);
+        // Still of payments alone, and each number once.
+        for refused in [
+            "INSERT INTO events (shop, account, reference, number, doc)
+             VALUES ('a', 'main', 'none', 1, '{}')",
+            "INSERT INTO events (shop, account, reference, number, doc)
+             VALUES ('a', 'main', 'soon', 9, '{}')",
+        ] {
+            connection.execute(refused, []).unwrap_err();
+        }
     }
 
     #[test]

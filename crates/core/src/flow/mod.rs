@@ -29,10 +29,10 @@ use crate::context::{Context, Task, after};
 use crate::error::{Error, ErrorKind, Language, Who};
 use crate::ids::{AccountId, OrderRef, ShopId};
 use crate::journal::{
-    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Quote,
-    Write,
+    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Placed,
+    Quote, Write,
 };
-use crate::payment::{Account, ApiKind, Note, Payment, PaymentEvent, PaymentId};
+use crate::payment::{Account, ApiKind, Note, Payment, PaymentEvent, PaymentId, Personal};
 use crate::provider::{Adapter, Initiate, Outcome, Part, Target};
 use crate::reference::{Reference, ReferencePrefix};
 
@@ -244,6 +244,41 @@ impl Flow {
     /// The journal cannot be read.
     pub async fn payments(&self, filter: &Filter) -> Result<Vec<Payment>, Error> {
         Ok(self.inner.journal.list(filter).await?)
+    }
+
+    /// One payment, as the journal has it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], or the journal cannot be read.
+    pub async fn payment(&self, shop: &ShopId, reference: &Reference) -> Result<Payment, Error> {
+        let found = self.inner.journal.find(shop, reference).await?;
+        found.ok_or_else(|| unknown_payment(reference))
+    }
+
+    /// The events of a shop that come after a place, in the order of their commits. `most`: so many.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn events_since(
+        &self,
+        shop: &ShopId,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Placed>, Error> {
+        Ok(self.inner.journal.events_since(shop, after, most).await?)
+    }
+
+    /// Who paid, and where it goes, as far as that is known and not erased.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]: no such payment; or the journal cannot be read.
+    pub async fn personal(
+        &self,
+        shop: &ShopId,
+        reference: &Reference,
+    ) -> Result<Option<Personal>, Error> {
+        let id = self.payment(shop, reference).await?.id;
+        Ok(self.inner.journal.personal(&id).await?)
     }
 
     /// Everything about one payment.

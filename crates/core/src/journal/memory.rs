@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     Batch, Command, CommandState, Delivery, Filter, InboxItem, Journal, JournalError, Lease,
-    LeaseKey, Quote, Write,
+    LeaseKey, Placed, Quote, Write,
 };
 use crate::ids::{CallerKey, DeliveryId, OrderRef, ShopId};
 use crate::payment::{Payment, PaymentEvent, PaymentId, Personal};
@@ -34,6 +34,8 @@ struct State {
 struct Tables {
     payments: BTreeMap<PaymentId, Payment>,
     events: BTreeMap<(PaymentId, u64), PaymentEvent>,
+    /// The keys of the events in the order of their writing: the first is at place 1.
+    feed: Vec<(PaymentId, u64)>,
     // The three that follow are in the order of their first writing.
     commands: Vec<Command>,
     inbox: Vec<Received>,
@@ -80,6 +82,7 @@ impl Tables {
                 if self.events.contains_key(&key) {
                     return Err(JournalError::Exists(format!("event {}/{}", key.0, key.1)));
                 }
+                self.feed.push(key.clone());
                 self.events.insert(key, *event);
             }
             Write::Command(command) => {
@@ -276,7 +279,9 @@ impl Journal for MemoryJournal {
                         .state
                         .as_ref()
                         .is_none_or(|state| *state == payment.state)
-                    && filter.before.is_none_or(|before| payment.created < before)
+                    && filter.before.as_ref().is_none_or(|before| {
+                        (payment.created, &payment.id) < (before.created, &before.id)
+                    })
             })
             .collect();
         payments.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
@@ -315,6 +320,31 @@ impl Journal for MemoryJournal {
             .events
             .range(range)
             .map(|(_, event)| event.clone())
+            .collect())
+    }
+
+    async fn events_since(
+        &self,
+        shop: &ShopId,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Placed>, JournalError> {
+        let state = self.state();
+        let tables = &state.tables;
+        let skipped = usize::try_from(after).unwrap_or(usize::MAX);
+        Ok((1..)
+            .zip(&tables.feed)
+            .skip(skipped)
+            .filter_map(|(place, key)| {
+                let payment = tables.payments.get(&key.0)?;
+                let event = tables.events.get(key)?;
+                (payment.order.shop == *shop).then(|| Placed {
+                    place,
+                    order: payment.order.order.clone(),
+                    event: event.clone(),
+                })
+            })
+            .take(most)
             .collect())
     }
 

@@ -36,6 +36,8 @@ pub use memory::MemoryJournal;
 ///   so does a second event with the same number.
 /// - One lease for a key at a time; one that has run out can be taken, with a larger epoch.
 /// - Erased personal data is not in the files any more.
+/// - An event has its place among its shop's once it can be read, and keeps it: who has read up to
+///   a place has missed nothing before it, however many were writing.
 #[async_trait]
 pub trait Journal: Debug + Send + Sync + 'static {
     /// Does a batch.
@@ -87,6 +89,15 @@ pub trait Journal: Debug + Send + Sync + 'static {
 
     /// A payment's events, by number.
     async fn events(&self, id: &PaymentId) -> Result<Vec<PaymentEvent>, JournalError>;
+
+    /// The events of all payments of a shop that come after a place, in the order in which they
+    /// were committed. 0: from the first on.
+    async fn events_since(
+        &self,
+        shop: &ShopId,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Placed>, JournalError>;
 
     /// A payment's commands, the oldest first.
     async fn commands(&self, id: &PaymentId) -> Result<Vec<Command>, JournalError>;
@@ -445,12 +456,88 @@ pub struct Filter {
     /// In this state.
     #[serde(default)]
     pub state: Option<PaymentState>,
-    /// Made before this time (for the next page).
+    /// Those that follow this one in the list: the next page.
     #[serde(default)]
-    pub before: Option<Timestamp>,
+    pub before: Option<Cursor>,
     /// So many at the most; 0: 50.
     #[serde(default)]
     pub most: usize,
+}
+
+/// A payment's place in a list. As text: `2026-03-01T12:00:00Z/main/fjord-1001`. Payments made at
+/// the same instant have places of their own, so that no page leaves one out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Cursor {
+    /// When it was made.
+    pub created: Timestamp,
+    /// Which.
+    pub id: PaymentId,
+}
+
+impl Cursor {
+    /// The place of a payment.
+    pub fn of(payment: &Payment) -> Self {
+        Self {
+            created: payment.created,
+            id: payment.id.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.created, self.id)
+    }
+}
+
+impl std::str::FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let mut parts = text.split('/');
+        let (Some(created), Some(account), Some(reference), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(CursorError);
+        };
+        Ok(Self {
+            created: created.parse().map_err(|_| CursorError)?,
+            id: PaymentId {
+                account: account.parse().map_err(|_| CursorError)?,
+                reference: reference.parse().map_err(|_| CursorError)?,
+            },
+        })
+    }
+}
+
+impl TryFrom<String> for Cursor {
+    type Error = CursorError;
+    fn try_from(text: String) -> Result<Self, CursorError> {
+        text.parse()
+    }
+}
+
+impl From<Cursor> for String {
+    fn from(cursor: Cursor) -> String {
+        cursor.to_string()
+    }
+}
+
+/// A text is no [`Cursor`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it is no place in a list of payments, such as 2026-03-01T12:00:00Z/main/fjord-1001")]
+pub struct CursorError;
+
+/// An event with its place among those of its shop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// Its place: larger for each event that is committed later. Places may be left out.
+    pub place: u64,
+    /// The order that its payment pays, as it is now.
+    pub order: OrderId,
+    /// The event.
+    pub event: PaymentEvent,
 }
 
 /// Why the journal did not do it.

@@ -30,8 +30,8 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use super::{
-    Batch, CancelReason, Command, CommandState, CommandVerb, Delivery, Filter, InboxItem, Journal,
-    JournalError, Lease, LeaseKey, Quote, Told, Write,
+    Batch, CancelReason, Command, CommandState, CommandVerb, Cursor, Delivery, Filter, InboxItem,
+    Journal, JournalError, Lease, LeaseKey, Placed, Quote, Told, Write,
 };
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::{
@@ -73,6 +73,8 @@ pub const RECORD_CASES: &[(&str, Case)] = cases![
     an_empty_batch_is_done,
     events_come_by_number_and_are_never_changed,
     every_kind_of_event_comes_back,
+    the_events_of_a_shop_come_as_they_were_committed,
+    who_reads_while_many_write_misses_no_event,
     find_gives_the_newest_of_the_shop,
     the_payments_of_an_order_come_by_attempt,
     a_list_is_newest_first_and_filtered,
@@ -433,6 +435,8 @@ async fn an_empty_journal_has_nothing(journal: Subject) {
             .is_empty()
     );
     assert!(journal.list(&Filter::default()).await.unwrap().is_empty());
+    let events = journal.events_since(&shop("shop"), 0, 10).await.unwrap();
+    assert!(events.is_empty());
     assert!(journal.due(at(0), 10).await.unwrap().is_empty());
     assert!(journal.events(&nobody).await.unwrap().is_empty());
     assert!(journal.commands(&nobody).await.unwrap().is_empty());
@@ -753,6 +757,137 @@ async fn every_kind_of_event_comes_back(journal: Subject) {
     assert_eq!(journal.events(&id("acme-1001")).await.unwrap(), events);
 }
 
+async fn the_events_of_a_shop_come_as_they_were_committed(journal: Subject) {
+    let elsewhere = OrderRef::new(shop("another"), OrderId::new("1001").unwrap());
+    done(
+        &journal,
+        [
+            insert(payment("acme-1001")),
+            insert(Payment {
+                order: order("1002"),
+                ..payment("acme-1002")
+            }),
+            insert(Payment {
+                order: elsewhere,
+                ..payment("acme-1003")
+            }),
+        ],
+    )
+    .await;
+    // Neither by payment, nor by time, nor by number: as they come.
+    done(
+        &journal,
+        [
+            event_write(event("acme-1002", 1)),
+            event_write(event("acme-1003", 1)),
+            event_write(event("acme-1001", 1)),
+        ],
+    )
+    .await;
+    let early = PaymentEvent {
+        at: at(-900),
+        ..event("acme-1002", 2)
+    };
+    done(&journal, [event_write(early)]).await;
+    // What is refused leaves no trace among them.
+    let again = [
+        event_write(event("acme-1001", 2)),
+        event_write(event("acme-1002", 2)),
+    ];
+    refused(&journal, again).await;
+    done(&journal, [event_write(event("acme-1001", 2))]).await;
+
+    let since = async |name: &str, after: u64, most: usize| {
+        journal
+            .events_since(&shop(name), after, most)
+            .await
+            .unwrap()
+    };
+    let names = |placed: &[Placed]| -> Vec<String> {
+        placed
+            .iter()
+            .map(|placed| format!("{} {}", placed.order, placed.event.id))
+            .collect()
+    };
+    let all = since("shop", 0, 100).await;
+    assert_eq!(
+        names(&all),
+        [
+            "1002 main/acme-1002/1",
+            "1001 main/acme-1001/1",
+            "1002 main/acme-1002/2",
+            "1001 main/acme-1001/2",
+        ]
+    );
+    assert!(all.is_sorted_by(|a, b| a.place < b.place), "{all:?}");
+    assert!(all[0].place > 0);
+    assert_eq!(all[3].event, event("acme-1001", 2));
+    let places: Vec<u64> = all.iter().map(|placed| placed.place).collect();
+    assert_eq!(since("shop", places[0], 2).await, all[1..3]);
+    assert_eq!(since("shop", places[2] - 1, 100).await, all[2..]);
+    assert!(since("shop", places[3], 100).await.is_empty());
+    assert!(since("shop", u64::MAX, 100).await.is_empty());
+    assert!(since("shop", 0, 0).await.is_empty());
+    assert_eq!(
+        names(&since("another", 0, 100).await),
+        ["1001 main/acme-1003/1"]
+    );
+    assert!(since("nobody", 0, 100).await.is_empty());
+    // A cart became an order: the place stays, the order is the one of now.
+    done(
+        &journal,
+        [update(Payment {
+            order: order("1009"),
+            ..payment("acme-1001")
+        })],
+    )
+    .await;
+    let moved = since("shop", places[2], 100).await;
+    assert_eq!(names(&moved), ["1009 main/acme-1001/2"]);
+    assert_eq!(moved[0].place, places[3]);
+}
+
+async fn who_reads_while_many_write_misses_no_event(journal: Subject) {
+    const WRITERS: usize = 12;
+    const EACH: u64 = 5;
+    let name = |writer: usize| format!("acme-{:04}", 2000 + writer);
+    let write = async |writer: usize| {
+        done(&journal, [insert(payment(&name(writer)))]).await;
+        for number in 1..=EACH {
+            done(&journal, [event_write(event(&name(writer), number))]).await;
+        }
+    };
+    let read = async {
+        let mut read: Vec<Placed> = Vec::new();
+        while read.len() < WRITERS * usize::try_from(EACH).unwrap() {
+            let after = read.last().map_or(0, |last| last.place);
+            let next = journal.events_since(&shop("shop"), after, 7).await.unwrap();
+            assert!(next.iter().all(|placed| placed.place > after));
+            read.extend(next);
+            // The writers have their turn, whatever runs the case.
+            let mut waited = false;
+            std::future::poll_fn(|cx| {
+                if std::mem::replace(&mut waited, true) {
+                    return std::task::Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                std::task::Poll::Pending
+            })
+            .await;
+        }
+        read
+    };
+    let (_, read) = futures_util::future::join(join_all((0..WRITERS).map(write)), read).await;
+    for writer in 0..WRITERS {
+        let numbers: Vec<u64> = read
+            .iter()
+            .filter(|placed| placed.event.payment == id(&name(writer)))
+            .map(|placed| placed.event.number)
+            .collect();
+        assert_eq!(numbers, Vec::from_iter(1..=EACH), "of {}", name(writer));
+    }
+}
+
 async fn find_gives_the_newest_of_the_shop(journal: Subject) {
     let old = payment("acme-1001");
     let new = Payment {
@@ -889,11 +1024,22 @@ async fn a_list_is_newest_first_and_filtered(journal: Subject) {
         ..of_shop.clone()
     };
     assert_eq!(listed(initiated).await, "acme-a-07 acme-b-05 acme-a-05");
-    let before = Filter {
-        before: Some(at(5)),
+    let before = |created: i64, reference: &str| Filter {
+        before: Some(Cursor {
+            created: at(created),
+            id: id(reference),
+        }),
         ..all.clone()
     };
-    assert_eq!(listed(before).await, "acme-a-01");
+    assert_eq!(
+        listed(before(7, "acme-a-07")).await,
+        "acme-b-05 acme-a-05 acme-a-01"
+    );
+    // Two were made at that instant: the second is not passed over.
+    assert_eq!(listed(before(5, "acme-b-05")).await, "acme-a-05 acme-a-01");
+    // The one it names need not be there.
+    assert_eq!(listed(before(5, "acme-a-99")).await, "acme-a-05 acme-a-01");
+    assert_eq!(listed(before(1, "acme-a-01")).await, "");
     let both = Filter {
         shop: of_shop.shop,
         order: of_order.order,
@@ -905,21 +1051,24 @@ async fn a_list_is_newest_first_and_filtered(journal: Subject) {
 async fn a_list_is_read_page_by_page(journal: Subject) {
     let mut writes = Batch::default();
     for number in 0..60 {
-        let created = at(number);
+        // Ten at each instant, of two accounts.
+        let reference = format!("acme-{:04}", 1000 + number);
+        let account = if number % 2 == 0 { "main" } else { "other" };
         writes.push(insert(Payment {
-            created,
-            ..payment(&format!("acme-{:04}", 1000 + number))
+            created: at(number / 10),
+            id: id_at(account, &reference),
+            ..payment(&reference)
         }));
     }
     journal.write(writes).await.unwrap();
     let first = journal.list(&Filter::default()).await.unwrap();
     assert_eq!(first.len(), 50);
-    assert_eq!(first[0].id, id("acme-1059"));
+    assert_eq!(first[0].id, id_at("other", "acme-1059"));
     let page = Filter {
         most: 7,
         ..Filter::default()
     };
-    let mut seen = 0;
+    let mut seen = Vec::new();
     let mut before = None;
     loop {
         let payments = journal
@@ -929,22 +1078,16 @@ async fn a_list_is_read_page_by_page(journal: Subject) {
             })
             .await
             .unwrap();
-        seen += payments.len();
         match payments.last() {
-            Some(last) => before = Some(last.created),
+            Some(last) => before = Some(Cursor::of(last)),
             None => break,
         }
         assert!(payments.len() <= 7);
+        seen.extend(payments);
     }
-    assert_eq!(seen, 60);
-    assert_eq!(
-        journal
-            .list(&Filter { most: 100, ..page })
-            .await
-            .unwrap()
-            .len(),
-        60
-    );
+    let whole = Filter { most: 100, ..page };
+    assert_eq!(seen.len(), 60);
+    assert_eq!(seen, journal.list(&whole).await.unwrap());
 }
 
 async fn due_are_the_unread_then_the_longest_due(journal: Subject) {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use kasse_core::journal::{
-    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Quote,
-    Write,
+    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Placed,
+    Quote, Write,
 };
 use kasse_core::{
     AccountId, ApiKind, CallerKey, Currency, Money, Msn, OrderId, OrderRef, Payment, PaymentEvent,
@@ -157,6 +157,14 @@ impl Journal for Reopened {
     }
     async fn events(&self, id: &PaymentId) -> Result<Vec<PaymentEvent>, JournalError> {
         reopened!(self, events(id))
+    }
+    async fn events_since(
+        &self,
+        shop: &ShopId,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Placed>, JournalError> {
+        reopened!(self, events_since(shop, after, most))
     }
     async fn commands(&self, id: &PaymentId) -> Result<Vec<Command>, JournalError> {
         reopened!(self, commands(id))

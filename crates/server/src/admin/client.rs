@@ -118,7 +118,7 @@ impl Client {
     pub async fn list(&self, query: &Query) -> Result<Vec<PaymentView>, ClientError> {
         let mut path = "/admin/payments".to_owned();
         let most = query.most.map(|most| most.to_string());
-        let before = query.before.map(|before| before.to_string());
+        let before = query.before.as_ref().map(ToString::to_string);
         let parts = [
             ("shop", query.shop.as_ref().map(ShopId::as_str)),
             (

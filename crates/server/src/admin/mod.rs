@@ -18,10 +18,12 @@ mod file;
 mod routes;
 
 use jiff::Timestamp;
-use kasse_core::journal::{Command, CommandState, CommandVerb, Delivery, Filter, InboxItem, Quote};
+use kasse_core::journal::{
+    Command, CommandState, CommandVerb, Cursor, Delivery, Filter, InboxItem, Quote,
+};
 use kasse_core::{
     AccountId, ApiKind, Currency, Error, ErrorKind, Money, Note, OrderId, Payment, PaymentEvent,
-    PaymentState, Reference, ShopId, Who,
+    PaymentId, PaymentState, Reference, ShopId, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,9 +48,9 @@ pub struct Query {
     /// So many at the most, 500 in all cases; not given: 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most: Option<usize>,
-    /// Made before this time: for the next page.
+    /// Those that follow this one: the next page. See [`PaymentView::cursor`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Timestamp>,
+    pub before: Option<Cursor>,
 }
 
 impl Query {
@@ -128,6 +130,19 @@ pub struct DeliveryView {
     pub title: String,
     /// What it costs.
     pub cost: Money,
+}
+
+impl PaymentView {
+    /// Its place in the list.
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            created: self.created,
+            id: PaymentId {
+                account: self.account.clone(),
+                reference: self.reference.clone(),
+            },
+        }
+    }
 }
 
 impl From<Payment> for PaymentView {
@@ -377,7 +392,7 @@ fn amount(text: &str, currency: Currency) -> Result<Money, Error> {
 #[cfg(test)]
 mod tests {
     use kasse_core::journal::Told;
-    use kasse_core::{DeliveryKind, OrderRef, PaymentId, QuotedOption, ShippingOption, VatRate};
+    use kasse_core::{DeliveryKind, OrderRef, QuotedOption, ShippingOption, VatRate};
 
     use super::*;
 

@@ -15,7 +15,8 @@ use kasse_core::api::{
     OperationKind, PaymentApi, ShippingCall, System, Truth, TruthState,
 };
 use kasse_core::journal::{
-    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Quote,
+    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Placed,
+    Quote,
 };
 use kasse_core::registry::{Plugin, Setup};
 use kasse_core::{
@@ -330,6 +331,7 @@ broken! {
     list(&Filter) -> Vec<Payment>;
     due(Timestamp, usize) -> Vec<PaymentId>;
     events(&PaymentId) -> Vec<PaymentEvent>;
+    events_since(&ShopId, u64, usize) -> Vec<Placed>;
     commands(&PaymentId) -> Vec<Command>;
     commands_due(Timestamp, usize) -> Vec<Command>;
     command_by_key(&ShopId, &CallerKey) -> Option<Command>;
