@@ -1,10 +1,13 @@
-//! `kasse config`: what is wrong with the configuration, and where. Never a secret's value.
+//! `kasse config`: what is wrong with the configuration, and where; and new keys for it. Of what is
+//! configured never a secret's value.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use kasse_server::v1::new_key;
 use kasse_server::{Severity, check};
+use secrecy::ExposeSecret;
 
 use crate::Failed;
 use crate::output::say;
@@ -19,11 +22,45 @@ pub(crate) enum Config {
         #[arg(long, value_name = "FILE", default_value = "kasse.toml")]
         config: PathBuf,
     },
+    /// Make a key for shop software at /v1: print it, and the lines for the configuration, which
+    /// hold its hash alone
+    Key {
+        /// Its short name, for the configuration and the log
+        #[arg(long, value_name = "NAME", default_value = "shop-software")]
+        id: String,
+    },
+}
+
+pub(crate) fn run(config: &Config) -> Result<(), Failed> {
+    match config {
+        Config::Check { config } => check_file(config),
+        Config::Key { id } => print_key(id),
+    }
+}
+
+/// The key on standard output's first line, where a script finds it; it is kept nowhere.
+fn print_key(id: &str) -> Result<(), Failed> {
+    let fits =
+        (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if !fits {
+        return Err(Failed::because(
+            "the name does not fit: use 1 to 32 of a-z, A-Z, 0-9 and -",
+        ));
+    }
+    let made =
+        new_key().map_err(|error| Failed::because(format!("a key cannot be made: {error}")))?;
+    println!("{}", made.key.expose_secret());
+    println!();
+    println!("# The key above is for the shop software, and is kept nowhere else.");
+    println!("# These lines are for kasse.toml, with the shop's name in place of NAME:");
+    println!("[[shops.NAME.api_keys]]");
+    println!("id = \"{id}\"");
+    println!("sha256 = \"{}\"", made.sha256);
+    Ok(())
 }
 
 /// Prints each problem on a line of its own.
-pub(crate) fn run(config: &Config) -> Result<(), Failed> {
-    let Config::Check { config: file } = config;
+fn check_file(file: &Path) -> Result<(), Failed> {
     let problems = match kasse_server::Config::load(Some(file), std::env::vars(), &BTreeMap::new())
     {
         Ok(config) => check(&config),

@@ -1,7 +1,7 @@
 //! What comes in from Vipps, customers' browsers and the engines.
 //!
-//! `/vipps/…`, `/return/…` and `/engine/…` are the flow's. `/health` and `/ready` are for whoever
-//! keeps the process running. Everything else is 404.
+//! `/vipps/…`, `/return/…` and `/engine/…` are the flow's, `/v1/…` is the JSON API for shop software.
+//! `/health` and `/ready` are for whoever keeps the process running. Everything else is 404.
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,13 +17,15 @@ use http::StatusCode;
 use http::header::CONTENT_LENGTH;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kasse_core::{Flow, Reference, ShopId};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// The largest body of a request.
 const LARGEST_BODY: usize = 1024 * 1024;
 /// How long a request may take in all.
-const WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const WITHIN: Duration = Duration::from_secs(30);
 /// How long the journal may take to say that it is there.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
@@ -81,7 +83,7 @@ impl WorkEnd {
     }
 }
 
-pub(crate) fn router(door: Door) -> Router {
+pub(crate) fn router(door: Door, api: Router) -> Router {
     Router::new()
         .route("/vipps/{*rest}", any(take))
         .route("/return/{*rest}", any(take))
@@ -90,6 +92,7 @@ pub(crate) fn router(door: Door) -> Router {
         .route("/ready", get(ready))
         .route("/", get(async || "kasse is running.\n"))
         .with_state(door)
+        .nest("/v1", api)
         .layer(middleware::from_fn(log))
 }
 
@@ -129,6 +132,25 @@ pub(crate) async fn read(
         Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }
+}
+
+/// Reads the JSON of a request. An empty body is `{}`.
+///
+/// serde takes a list for a struct too, in the order of the fields: `[]` would be "capture all that
+/// is left". No request of ours holds a list, so all are refused.
+pub(crate) fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    fn has_list(value: &Value) -> bool {
+        match value {
+            Value::Array(_) => true,
+            Value::Object(fields) => fields.values().any(has_list),
+            _ => false,
+        }
+    }
+    let body = if body.is_empty() { b"{}" } else { body };
+    if has_list(&serde_json::from_slice(body)?) {
+        return Err(serde::de::Error::custom("it holds a list"));
+    }
+    serde_json::from_slice(body)
 }
 
 /// Can it do its work? 503 while the journal cannot be read, and from the moment it stops.
@@ -198,12 +220,26 @@ struct Route {
 }
 
 impl Route {
+    /// Whose it is the key says, not the path.
+    fn of_api<'p>(mut segments: impl Iterator<Item = &'p str>) -> Self {
+        let reference = match (segments.next(), segments.next()) {
+            (Some("payments"), Some(reference)) => Reference::new(reference).ok(),
+            _ => None,
+        };
+        Self {
+            kind: "v1",
+            shop: None,
+            reference,
+        }
+    }
+
     fn of(path: &str) -> Self {
         let mut segments = path.split('/').skip(1);
         let kind = match segments.next() {
             Some("vipps") => "vipps",
             Some("return") => "return",
             Some("engine") => "engine",
+            Some("v1") => return Self::of_api(segments),
             Some("health") => "health",
             Some("ready") => "ready",
             Some("") => "root",
@@ -333,7 +369,7 @@ mod tests {
         let flow = Flow::new(options, context, journal, Vec::new(), Vec::new()).unwrap();
         let (stopping, stop) = watch::channel(false);
         let (work, _end) = Work::new();
-        let router = TowerToHyperService::new(router(Door { flow, stop, work }));
+        let router = TowerToHyperService::new(router(Door { flow, stop, work }, Router::new()));
         let status = async |path: &str| {
             let request = http::Request::get(path).body(Body::empty()).unwrap();
             router.call(request).await.unwrap().status().as_u16()
@@ -361,10 +397,13 @@ mod tests {
             }
         );
         assert!(said("/vipps/fjord/v2/payments/fjord-1001/shippingDetails").contains("fjord-1001"));
+        assert!(said("/v1/payments/fjord-1001/capture").contains("fjord-1001"));
         for path in [
             "/vipps/fjord/c/s3cretsegment/v2/consents/user%2Fid",
             "/return/fjord/s3cretsegment",
             "/engine/fjord/orders/1001/s3cretsegment",
+            "/v1/payments/s3cretsegment!",
+            "/v1/s3cretsegment/fjord-1001",
             "/vipps/fjord/v2/payments/s3cretsegment!",
             "/vipps/S3CRETSEGMENT!s3cretsegment/v2/payments/x",
             "/s3cretsegment/x",

@@ -1,5 +1,6 @@
 //! The HTTP service around kasse's flow: what Vipps, the engines and customers' browsers call; the
-//! sweep; the configuration; and a door of its own for the command line.
+//! JSON API for shop software; the sweep; the configuration; and a door of its own for the command
+//! line.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +20,9 @@ pub mod config;
 mod http;
 mod listen;
 pub mod logs;
+mod problem;
 mod service;
+pub mod v1;
 
 pub use config::{Config, ConfigError, Problem, Severity, check};
 pub use service::{Parts, Service, StartError};

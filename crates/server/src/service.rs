@@ -25,6 +25,7 @@ use crate::admin::{self, Admin, AdminFile};
 use crate::config::{self, Config, ConfigError, Problem, Severity, check};
 use crate::http::{self, Door, Work, WorkEnd};
 use crate::listen::{self, stopped};
+use crate::v1;
 
 /// What requests under way, and the sweep, may still take when the service stops.
 const GRACE: Duration = Duration::from_secs(10);
@@ -167,6 +168,7 @@ impl Service {
         let transport = Arc::clone(&context.transport);
         let flow = make_flow(&config, context, journal, apis)?;
         let shops = config.shops.len();
+        let keys = v1::Keys::of(&config.shops);
         for shop in config.shops {
             let id = shop.id.clone();
             add_shop(&flow, &config.server, shop)
@@ -197,6 +199,7 @@ impl Service {
             stop: stopping.clone(),
             work: work.clone(),
         };
+        let api = v1::router(v1::Api::new(flow.clone(), work.clone(), keys));
         let token = admin_file.token().clone();
         let admin = Admin {
             flow: flow.clone(),
@@ -208,7 +211,7 @@ impl Service {
                 "the listener",
                 tokio::spawn(listen::serve(
                     listener,
-                    http::router(door),
+                    http::router(door, api),
                     stopping.clone(),
                     GRACE,
                 )),

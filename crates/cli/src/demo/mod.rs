@@ -318,6 +318,7 @@ fn configuration(
             api: ApiKind::Ecom,
             reference_prefix: ReferencePrefix::new(SHOP).map_err(|error| odd(&error))?,
             language: Language::En,
+            api_keys: Vec::new(),
             engine_config: EngineConfig(serde_json::json!({
                 "storefront": "Fjord & Fjell", "site_url": site,
             })),

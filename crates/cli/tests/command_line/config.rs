@@ -106,3 +106,20 @@ fn the_environment_goes_before_the_file() {
     assert_eq!(code, Some(1));
     assert!(out.contains("KASSE_SHOPS__FJORD__ENGINE"), "{out}");
 }
+
+#[test]
+fn a_new_key_fits_into_the_configuration() {
+    let folder = Folder::new("key");
+    let (code, out, err) = said(&run(&folder.0, &["config", "key", "--id", "webshop"]));
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let key = out.lines().next().unwrap();
+    assert!(key.starts_with("kasse_") && key.len() == 70, "{out}");
+    // The key itself stands nowhere in the lines for the file.
+    let lines = out.replacen(key, "", 1).replace("NAME", "fjord");
+    assert!(!lines.contains(key));
+    folder.write("kasse.toml", &format!("{EXAMPLE}\n{lines}"));
+    let (code, out, _) = said(&run(&folder.0, &["config", "check"]));
+    assert_eq!(code, Some(0), "{out}");
+    let (code, _, err) = said(&run(&folder.0, &["config", "key", "--id", "a b"]));
+    assert_eq!(code, Some(1), "{err}");
+}

@@ -22,11 +22,12 @@ use kasse_core::journal::{
     Command, CommandState, CommandVerb, Cursor, Delivery, Filter, InboxItem, Quote,
 };
 use kasse_core::{
-    AccountId, ApiKind, Currency, Error, ErrorKind, Money, Note, OrderId, Payment, PaymentEvent,
-    PaymentId, PaymentState, Reference, ShopId, Who,
+    AccountId, ApiKind, Currency, Error, Money, Note, OrderId, Payment, PaymentEvent, PaymentId,
+    PaymentState, Reference, ShopId,
 };
 use serde::{Deserialize, Serialize};
 
+pub use crate::problem::ProblemDetails;
 pub use client::{Client, ClientError};
 pub(crate) use file::AdminFile;
 pub(crate) use routes::{Admin, router};
@@ -337,45 +338,6 @@ pub enum Acted {
         /// Why.
         error: Error,
     },
-}
-
-/// Why something cannot be asked, as RFC 9457 has it, with who must act and what to try.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProblemDetails {
-    /// `urn:kasse:problem:not_found`.
-    pub r#type: String,
-    /// What failed.
-    pub title: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// Why.
-    pub detail: String,
-    /// Who has to act.
-    pub who: Who,
-    /// What to try.
-    pub advice: String,
-}
-
-impl From<Error> for ProblemDetails {
-    fn from(error: Error) -> Self {
-        Self {
-            r#type: format!("urn:kasse:problem:{}", kind_word(&error.kind)),
-            status: error.status().as_u16(),
-            title: error.what.clone(),
-            detail: error.why.clone(),
-            who: error.who,
-            advice: error.advice.clone(),
-        }
-    }
-}
-
-fn kind_word(kind: &ErrorKind) -> String {
-    let tagged = serde_json::to_value(kind).unwrap_or_default();
-    tagged
-        .get("kind")
-        .and_then(|word| word.as_str())
-        .unwrap_or("unknown")
-        .to_owned()
 }
 
 /// Reads the amount that was asked for, in the payment's currency.

@@ -9,19 +9,19 @@ use axum::extract::{Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kasse_core::{
     CallerKey, Error, ErrorKind, Flow, Outcome, Part, Reference, ShopFlow, ShopId, Target, Who,
     after,
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
-use super::{Act, Acted, PaymentList, PaymentView, ProblemDetails, Query, TraceView, amount};
-use crate::http::{Work, read};
+use super::{Act, Acted, PaymentList, PaymentView, Query, TraceView, amount};
+use crate::http::{Work, from_json, read};
+use crate::problem::{json, problem, unauthorised};
 
 /// How long a request may take in all.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -60,19 +60,10 @@ async fn authenticate(State(admin): State<Admin>, request: Request, next: Next) 
         .unwrap_or_default();
     // Lengths may differ in time; the token's own is no secret.
     if !bool::from(shown.ct_eq(admin.token.expose_secret().as_bytes())) {
-        let details = ProblemDetails {
-            r#type: "urn:kasse:problem:unauthorised".into(),
-            title: "You are not let in".into(),
-            status: StatusCode::UNAUTHORIZED.as_u16(),
-            detail: "the token is missing or wrong.".into(),
-            who: Who::Merchant,
-            advice: "Use the token in admin.json of the running server's data folder.".into(),
-        };
-        let mut answer = details.into_response();
-        answer
-            .headers_mut()
-            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        return answer;
+        return unauthorised(
+            "the token is missing or wrong.",
+            "Use the token in admin.json of the running server's data folder.",
+        );
     }
     let method = request.method().clone();
     let mut answer = next.run(request).await;
@@ -172,8 +163,7 @@ async fn ask(
     body: &[u8],
 ) -> Result<Outcome, Error> {
     let (shop, reference) = names(shop, reference)?;
-    let body = if body.is_empty() { b"{}" } else { body };
-    let what: Act = serde_json::from_slice(body).map_err(|_| {
+    let what: Act = from_json(body).map_err(|_| {
         Error::invalid(
             "The request cannot be read",
             "its body is not the JSON that is expected.",
@@ -254,25 +244,4 @@ fn not_found(what: &str, why: &str) -> Error {
         why,
         "See `kasse payments list`.",
     )
-}
-
-fn problem(error: Error) -> Response {
-    ProblemDetails::from(error).into_response()
-}
-
-impl IntoResponse for ProblemDetails {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut answer = json(status, &self);
-        let problem = HeaderValue::from_static("application/problem+json");
-        answer.headers_mut().insert(CONTENT_TYPE, problem);
-        answer
-    }
-}
-
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
-        Ok(body) => (status, [(CONTENT_TYPE, "application/json")], body).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
 }

@@ -46,6 +46,7 @@ pub fn check(config: &Config) -> Vec<Problem> {
     checking.installation_keys();
     checking.accounts();
     checking.shops();
+    checking.api_keys();
     checking.file();
     checking
         .problems
@@ -323,6 +324,33 @@ impl Checking<'_> {
                         &format!("{place}.reference_prefix"),
                         &format!("can make the same references as that of shop {}, on the same sales unit", earlier.id),
                         "Choose one that neither is nor begins with the other and a \"-\".",
+                    );
+                }
+            }
+        }
+    }
+
+    fn api_keys(&mut self) {
+        let keys = self.config.shops.iter().flat_map(|shop| {
+            let numbered = shop.api_keys.iter().enumerate();
+            numbered.map(move |(number, key)| (&shop.id, number, key))
+        });
+        let keys: Vec<_> = keys.collect();
+        for (at, (shop, number, key)) in keys.iter().enumerate() {
+            let place = format!("shops.{shop}.api_keys.{number}");
+            for (other, _, earlier) in keys.iter().take(at) {
+                if other == shop && earlier.id == key.id {
+                    self.error(
+                        &format!("{place}.id"),
+                        "is used twice",
+                        "Give each key a name of its own.",
+                    );
+                }
+                if earlier.sha256 == key.sha256 {
+                    self.error(
+                        &format!("{place}.sha256"),
+                        "is there twice, and a key opens one shop",
+                        "Make another one: `kasse config key`.",
                     );
                 }
             }

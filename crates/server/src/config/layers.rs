@@ -20,7 +20,8 @@ use tracing::Level;
 use url::Url;
 
 use super::{
-    Config, ConfigError, InstallationKey, LogFormat, Problem, Server, Severity, Shop, Sources,
+    ApiKey, Config, ConfigError, InstallationKey, LogFormat, Problem, Server, Severity, Shop,
+    Sources,
 };
 
 const PREFIX: &str = "KASSE_";
@@ -50,8 +51,10 @@ const SHOP: &[&str] = &[
     "api",
     "reference_prefix",
     "language",
+    "api_keys",
     "engine_config",
 ];
+const API_KEY: &[&str] = &["id", "sha256"];
 
 /// One source of values, by the name it is shown with.
 struct Layer {
@@ -296,9 +299,11 @@ impl Reading<'_> {
         })
     }
 
-    fn installation_keys(&mut self, top: &mut Table) -> Vec<InstallationKey> {
-        let name = "installation_keys";
-        let entries: Vec<(String, Value)> = match top.values.remove(name) {
+    /// The tables of a list, in their order.
+    fn list(&mut self, within: &mut Table, name: &str, advice: &str) -> Vec<Table> {
+        let place = within.at(name);
+        let variable = variable(&place);
+        let entries: Vec<(String, Value)> = match within.values.remove(name) {
             None => Vec::new(),
             Some(Value::Array(_, values)) => values
                 .into_iter()
@@ -312,10 +317,10 @@ impl Reading<'_> {
                     match key.parse::<u16>() {
                         Ok(number) => numbered.push((number, value)),
                         Err(_) => self.wrong(
-                            &format!("{name}.{key}"),
+                            &format!("{place}.{key}"),
                             Some(&value),
                             "is no entry of a list",
-                            "Number the variables: KASSE_INSTALLATION_KEYS__0__ID, …__0__KEY.",
+                            &format!("Number the variables: {variable}__0__ID, {variable}__1__ID."),
                         ),
                     }
                 }
@@ -327,37 +332,53 @@ impl Reading<'_> {
             }
             Some(other) => {
                 self.wrong(
-                    name,
+                    &place,
                     Some(&other),
                     "is no list",
-                    "Write [[installation_keys]] tables.",
+                    &format!("Write [[{place}]] tables."),
                 );
                 Vec::new()
             }
         };
-        let mut keys = Vec::new();
+        let mut tables = Vec::new();
         for (number, value) in entries {
-            let path = format!("{name}.{number}");
-            let Value::Dict(_, values) = value else {
-                self.wrong(
-                    &path,
-                    Some(&value),
-                    "is no table",
-                    "Give it an id and a key.",
-                );
-                continue;
-            };
-            let mut table = Table { path, values };
-            let id = self.required(
-                &mut table,
-                "id",
-                "a short name of a-z, A-Z, 0-9 and -, such as \"2026a\"",
-                |t| {
-                    let fits = (1..=32).contains(&t.len())
-                        && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-                    fits.then(|| t.to_owned())
-                },
-            );
+            let path = format!("{place}.{number}");
+            match value {
+                Value::Dict(_, values) => tables.push(Table { path, values }),
+                other => self.wrong(&path, Some(&other), "is no table", advice),
+            }
+        }
+        tables
+    }
+
+    /// The name of a key, beside it.
+    fn key_id(&mut self, table: &mut Table) -> Option<String> {
+        let expected = "a short name of a-z, A-Z, 0-9 and -, such as \"2026a\"";
+        self.required(table, "id", expected, |t| {
+            let fits = (1..=32).contains(&t.len())
+                && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            fits.then(|| t.to_owned())
+        })
+    }
+
+    fn api_keys(&mut self, shop: &mut Table) -> Vec<ApiKey> {
+        let mut keys = Vec::new();
+        for mut table in self.list(shop, "api_keys", "Give it an id and a sha256.") {
+            let id = self.key_id(&mut table);
+            let expected = "64 hexadecimal digits, as `kasse config key` prints them";
+            let sha256 = self.required(&mut table, "sha256", expected, digest);
+            self.unknown(&table, API_KEY);
+            if let (Some(id), Some(sha256)) = (id, sha256) {
+                keys.push(ApiKey { id, sha256 });
+            }
+        }
+        keys
+    }
+
+    fn installation_keys(&mut self, top: &mut Table) -> Vec<InstallationKey> {
+        let mut keys = Vec::new();
+        for mut table in self.list(top, "installation_keys", "Give it an id and a key.") {
+            let id = self.key_id(&mut table);
             let key = self.required(&mut table, "key", "text", secret);
             self.unknown(&table, INSTALLATION_KEY);
             if let (Some(id), Some(key)) = (id, key) {
@@ -447,6 +468,7 @@ impl Reading<'_> {
             "en" => Some(Language::En),
             _ => None,
         });
+        let api_keys = self.api_keys(table);
         let engine_config = self.engine_config(table);
         self.unknown(table, SHOP);
         let id = id?;
@@ -457,6 +479,7 @@ impl Reading<'_> {
             api: api.unwrap_or(ApiKind::Ecom),
             reference_prefix: prefix?,
             language: language.unwrap_or_default(),
+            api_keys,
             engine_config,
             id,
         })
@@ -528,16 +551,12 @@ impl Reading<'_> {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
         if !table.values.contains_key(name) {
-            let variable = table
-                .at(name)
-                .to_ascii_uppercase()
-                .replace('.', "__")
-                .replace('-', "_");
+            let variable = variable(&table.at(name));
             self.wrong(
                 &table.at(name),
                 None,
                 "is missing",
-                &format!("Give {expected}, in the file or as {PREFIX}{variable}."),
+                &format!("Give {expected}, in the file or as {variable}."),
             );
         }
         self.read(table, name, expected, parse)
@@ -613,6 +632,24 @@ impl Reading<'_> {
             advice: advice.to_owned(),
         });
     }
+}
+
+/// `shops.my-shop.name` → `KASSE_SHOPS__MY_SHOP__NAME`.
+fn variable(place: &str) -> String {
+    let name = place.to_ascii_uppercase();
+    format!("{PREFIX}{}", name.replace('.', "__").replace('-', "_"))
+}
+
+/// 32 bytes, in hexadecimal digits.
+fn digest(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 fn secret(text: &str) -> Option<SecretString> {

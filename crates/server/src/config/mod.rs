@@ -28,14 +28,18 @@
 //! reference_prefix = "fjord"             # the shop's name, where not given
 //! language = "nb"                        # or "en"
 //!
+//! [[shops.fjord.api_keys]]               # for shop software, at /v1; `kasse config key` makes one
+//! id = "webshop-2026"
+//! sha256 = "…"                           # of the key, in 64 hexadecimal digits
+//!
 //! [shops.fjord.engine_config]            # the engine's own
 //! ```
 //!
 //! In the environment `__` stands between the levels, and the values are taken as they are:
 //! `KASSE_ACCOUNTS__MAIN__MERCHANT_SERIAL_NUMBER=012345` stays that. Since names of shops and
 //! accounts hold `-` but never `_`, `KASSE_SHOPS__MY_SHOP__NAME` is about the shop `my-shop`. A
-//! list is numbered: `KASSE_INSTALLATION_KEYS__0__ID` and `KASSE_INSTALLATION_KEYS__0__KEY`; it
-//! replaces the file's. A variable without `__` is none of the configuration's.
+//! list is numbered: `KASSE_INSTALLATION_KEYS__0__ID` and `KASSE_INSTALLATION_KEYS__0__KEY`, or
+//! `KASSE_SHOPS__FJORD__API_KEYS__0__SHA256`; it replaces the file's. A variable without `__` is none of the configuration's.
 
 mod check;
 mod layers;
@@ -118,6 +122,16 @@ pub struct InstallationKey {
     pub key: SecretString,
 }
 
+/// A key that shop software shows at `/v1`. Only its hash is kept: who reads the configuration
+/// cannot use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its short name: `webshop-2026`. It is in the log.
+    pub id: String,
+    /// The SHA-256 of the key.
+    pub sha256: [u8; 32],
+}
+
 /// One shop.
 #[derive(Debug, Clone)]
 pub struct Shop {
@@ -135,6 +149,8 @@ pub struct Shop {
     pub reference_prefix: ReferencePrefix,
     /// The language of its customers, where their browser does not say.
     pub language: Language,
+    /// The keys that open this shop, and no other, at `/v1`.
+    pub api_keys: Vec<ApiKey>,
     /// The engine's own table. What comes from the environment is text in there.
     pub engine_config: EngineConfig,
 }

@@ -373,6 +373,7 @@ async fn what_cannot_be_asked_is_answered_in_words() {
         (Method::GET, "/admin/nothing".to_owned(), "", 404),
         (Method::POST, format!("{payment}/void"), "{}", 404),
         (Method::POST, format!("{payment}/capture"), "{", 400),
+        (Method::POST, format!("{payment}/capture"), "[]", 400),
         (
             Method::POST,
             format!("{payment}/capture"),

@@ -146,7 +146,7 @@ fn not_here() -> Error {
         Who::Shop,
         "There is no order",
         "the bench has none.",
-        "",
+        "Use a shop.",
     )
 }
 
@@ -372,6 +372,11 @@ pub(crate) fn config(data: &Path) -> Config {
 
 /// A service over a journal in memory and the wire above.
 pub(crate) async fn start(data: &Path, journal: Arc<dyn Journal>) -> Service {
+    start_as(config(data), journal).await
+}
+
+/// The same with a configuration.
+pub(crate) async fn start_as(config: Config, journal: Arc<dyn Journal>) -> Service {
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().unwrap());
     let parts = Parts {
         journal,
@@ -383,7 +388,7 @@ pub(crate) async fn start(data: &Path, journal: Arc<dyn Journal>) -> Service {
         ),
         listener: None,
     };
-    Service::start_with(config(data), parts).await.unwrap()
+    Service::start_with(config, parts).await.unwrap()
 }
 
 /// Sends one request and reads the answer: its status, headers and body.

@@ -667,3 +667,72 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_shop_has_keys_of_which_only_hashes_are_kept() {
+    let digits = "0123456789abcdef".repeat(4);
+    let file = GOOD.replace(
+        "[shops.fjord]",
+        &format!(
+            "[[shops.fjord.api_keys]]\nid = \"webshop\"\nsha256 = \"{digits}\"\n[shops.fjord]"
+        ),
+    );
+    let config = load(&file, &[], &[]).unwrap();
+    let [key] = config.shops[0].api_keys.as_slice() else {
+        panic!("{:?}", config.shops[0].api_keys);
+    };
+    assert_eq!(
+        (key.id.as_str(), key.sha256[..3].to_vec()),
+        ("webshop", vec![0x01, 0x23, 0x45])
+    );
+    assert_eq!(errors(&config), []);
+    // From the environment, in place of the file's.
+    let upper = "FF".repeat(32);
+    let env = [
+        ("KASSE_SHOPS__FJORD__API_KEYS__1__ID", "b"),
+        ("KASSE_SHOPS__FJORD__API_KEYS__1__SHA256", digits.as_str()),
+        ("KASSE_SHOPS__FJORD__API_KEYS__0__ID", "a"),
+        ("KASSE_SHOPS__FJORD__API_KEYS__0__SHA256", upper.as_str()),
+    ];
+    let keys = load(GOOD, &env, &[]).unwrap().shops[0].api_keys.clone();
+    let ids: Vec<&str> = keys.iter().map(|key| key.id.as_str()).collect();
+    assert_eq!((ids, keys[0].sha256), (vec!["a", "b"], [255; 32]));
+}
+
+#[test]
+fn keys_of_shops_that_cannot_be_used_are_told() {
+    for (sha256, id) in [
+        ("kasse_secret", "a"),
+        ("", "a"),
+        (&"g".repeat(64), "a"),
+        (&"0".repeat(64), "a b"),
+    ] {
+        let env = [
+            ("KASSE_SHOPS__FJORD__API_KEYS__0__ID", id),
+            ("KASSE_SHOPS__FJORD__API_KEYS__0__SHA256", sha256),
+        ];
+        let problems = load(GOOD, &env, &[]).unwrap_err().problems;
+        let [problem] = problems.as_slice() else {
+            panic!("{problems:?}");
+        };
+        assert!(
+            problem.place.starts_with("shops.fjord.api_keys.0."),
+            "{problem}"
+        );
+        assert!(!problem.to_string().contains("kasse_secret"), "{problem}");
+    }
+    let mut config = good();
+    let key = |id: &str, byte: u8| kasse_server::config::ApiKey {
+        id: id.into(),
+        sha256: [byte; 32],
+    };
+    config.shops[0].api_keys = vec![key("a", 1), key("a", 2), key("b", 1)];
+    let places: Vec<String> = check(&config)
+        .into_iter()
+        .map(|problem| problem.place)
+        .collect();
+    assert_eq!(
+        places,
+        ["shops.fjord.api_keys.1.id", "shops.fjord.api_keys.2.sha256"]
+    );
+}

@@ -1,4 +1,5 @@
-//! The service through its public face: the configuration, the listeners, the command line's door.
+//! The service through its public face: the configuration, the listeners, the command line's door,
+//! the JSON API.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,4 +11,6 @@
 mod admin;
 mod bench;
 mod config;
+mod contract;
 mod serving;
+mod v1;
