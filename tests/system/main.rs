@@ -12,7 +12,10 @@
 
 mod bad_input;
 mod callbacks;
+#[path = "../../crates/server/tests/it/contract.rs"]
+mod contract;
 #[cfg(target_os = "linux")]
 mod crashes;
 mod layout;
 mod support;
+mod v1;
