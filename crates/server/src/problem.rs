@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use jiff::Timestamp;
 use kasse_core::{Error, ErrorKind, Money, Text, Who};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,9 @@ pub struct ProblemDetails {
     /// What is left to capture or refund, where more was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Money>,
+    /// When it may be tried, where a rate limit of Vipps stands against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// What Vipps answered, where it refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vipps: Option<VippsRefusal>,
@@ -64,6 +68,7 @@ impl ProblemDetails {
             advice: advice.into(),
             customer: None,
             left: None,
+            until: None,
             vipps: None,
         }
     }
@@ -71,25 +76,7 @@ impl ProblemDetails {
 
 impl From<Error> for ProblemDetails {
     fn from(error: Error) -> Self {
-        let (left, vipps) = match &error.kind {
-            ErrorKind::TooMuch { left } => (Some(*left), None),
-            ErrorKind::Vipps {
-                status,
-                group,
-                code,
-                context,
-            } => {
-                let refusal = VippsRefusal {
-                    status: *status,
-                    group: group.clone(),
-                    code: code.clone(),
-                    context: context.clone(),
-                };
-                (None, Some(refusal))
-            }
-            _ => (None, None),
-        };
-        Self {
+        let mut details = Self {
             r#type: format!("urn:kasse:problem:{}", kind_word(&error.kind)),
             status: error.status().as_u16(),
             title: error.what.clone(),
@@ -97,9 +84,29 @@ impl From<Error> for ProblemDetails {
             who: error.who,
             advice: error.advice.clone(),
             customer: error.customer.clone(),
-            left,
-            vipps,
+            left: None,
+            until: None,
+            vipps: None,
+        };
+        match &error.kind {
+            ErrorKind::TooMuch { left } => details.left = Some(*left),
+            ErrorKind::RateLimited { until } => details.until = Some(*until),
+            ErrorKind::Vipps {
+                status,
+                group,
+                code,
+                context,
+            } => {
+                details.vipps = Some(VippsRefusal {
+                    status: *status,
+                    group: group.clone(),
+                    code: code.clone(),
+                    context: context.clone(),
+                });
+            }
+            _ => {}
         }
+        details
     }
 }
 
@@ -157,5 +164,36 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => (status, [(CONTENT_TYPE, "application/json")], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_programs_need_of_an_error_is_told() {
+        let told = |kind: ErrorKind| {
+            let error = Error::new(kind, Who::Shop, "what", "why", "advice");
+            serde_json::to_value(ProblemDetails::from(error)).unwrap()
+        };
+        let left = Money::nok(100);
+        let problem = told(ErrorKind::TooMuch { left });
+        assert_eq!(problem["left"], serde_json::to_value(left).unwrap());
+        let until: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let problem = told(ErrorKind::RateLimited { until });
+        assert_eq!(problem["until"], "2026-03-01T12:00:00Z");
+        assert_eq!(problem["status"], 429);
+        let problem = told(ErrorKind::Vipps {
+            status: 400,
+            group: "Payment".into(),
+            code: "93".into(),
+            context: None,
+        });
+        assert_eq!(problem["vipps"]["code"], "93");
+        assert_eq!(problem["status"], 422);
+        let plain = told(ErrorKind::NotFound);
+        assert_eq!(plain["type"], "urn:kasse:problem:not_found");
+        assert_eq!(plain.as_object().unwrap().len(), 6, "{plain}");
     }
 }

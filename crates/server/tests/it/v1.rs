@@ -318,14 +318,12 @@ async fn a_payment_is_shown_without_links_and_names() {
     // Who paid is asked for by itself.
     let customer = stage.get("/v1/payments/fjord-1001/customer").await;
     let nothing = Value::Null;
-    assert_eq!(
-        customer,
-        json!({"first_name": "Kari", "last_name": nothing, "email": nothing, "phone": nothing, "address": nothing})
-    );
-    let (status, _) = stage
-        .ask("GET", "/v1/payments/fjord-0002/customer", &stage.fjord, "")
-        .await;
-    assert_eq!(status, 404);
+    let mut expected = json!({"first_name": "Kari", "last_name": nothing, "email": nothing, "phone": nothing, "address": nothing});
+    assert_eq!(customer, expected);
+    // Not known yet, or erased.
+    expected["first_name"] = Value::Null;
+    let customer = stage.get("/v1/payments/fjord-0002/customer").await;
+    assert_eq!(customer, expected);
     stage.service.shutdown().await;
 }
 
@@ -425,6 +423,7 @@ async fn what_cannot_be_asked_is_answered_in_words() {
         ("GET", "/v1/payments/%00%ff", "", 400),
         ("GET", "/v1/events?after=-1", "", 400),
         ("GET", "/v1/events?after=x", "", 400),
+        ("GET", "/v1/events?after=9223372036854775808", "", 400),
         ("GET", "/v1/events?limit=1000", "", 400),
         ("GET", "/v1/nothing", "", 404),
         ("GET", "/v1/payments/fjord-1001/capture", "", 405),
@@ -451,7 +450,7 @@ async fn what_cannot_be_asked_is_answered_in_words() {
             "POST",
             capture,
             r#"{"amount": {"currency": "EUR", "value": 1}}"#,
-            400,
+            422,
         ),
         (
             "POST",
