@@ -287,10 +287,7 @@ impl Flow {
     /// [`ErrorKind::NotFound`], or the journal cannot be read.
     pub async fn trace(&self, shop: &ShopId, reference: &Reference) -> Result<Trace, Error> {
         let journal = &self.inner.journal;
-        let payment = journal
-            .find(shop, reference)
-            .await?
-            .ok_or_else(|| unknown_payment(reference))?;
+        let payment = self.payment(shop, reference).await?;
         let id = payment.id.clone();
         let mut deliveries = journal.deliveries(&payment.order).await?;
         deliveries.retain(|delivery| delivery.payment == id);

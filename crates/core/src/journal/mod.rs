@@ -577,3 +577,40 @@ impl From<JournalError> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_is_written() {
+        let text = "2026-03-01T12:00:00.000000001Z/main/fjord-1001";
+        let cursor: Cursor = text.parse().unwrap();
+        assert_eq!(cursor.to_string(), text);
+        assert_eq!(cursor.id.reference.as_str(), "fjord-1001");
+        let json = serde_json::to_string(&cursor).unwrap();
+        assert_eq!(serde_json::from_str::<Cursor>(&json).unwrap(), cursor);
+        for wrong in [
+            "",
+            "//",
+            "2026-03-01T12:00:00Z",
+            "2026-03-01T12:00:00Z/main",
+            "2026-03-01T12:00:00Z/main/short",
+            "2026-03-01T12:00:00Z/main/fjord-1001/1",
+            "yesterday/main/fjord-1001",
+        ] {
+            assert_eq!(wrong.parse::<Cursor>(), Err(CursorError), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_the_reading_of_a_cursor(text in "\\PC{0,60}(/\\PC{0,20}){0,4}") {
+            if let Ok(cursor) = text.parse::<Cursor>() {
+                prop_assert_eq!(cursor.to_string().parse::<Cursor>(), Ok(cursor));
+            }
+        }
+    }
+}

@@ -9,6 +9,8 @@ use http::{HeaderValue, StatusCode};
 use super::Api;
 use crate::problem::{ProblemDetails, too_many, unauthorised};
 
+const SCHEME: &[u8] = b"Bearer ";
+
 /// Lets in who shows a key, and notes whose it is. All paths alike, so that nothing is learnt
 /// without one.
 pub(super) async fn authenticate(
@@ -19,7 +21,9 @@ pub(super) async fn authenticate(
     let caller = request
         .headers()
         .get(AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .and_then(|value| value.as_bytes().split_at_checked(SCHEME.len()))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME))
+        .map(|(_, shown)| shown)
         .and_then(|shown| api.keys.caller(shown));
     let mut answer = match caller {
         Some(caller) => {

@@ -284,10 +284,13 @@ async fn list(
             order: what.order,
             state: what.state.map(views::State::wanted),
             before,
-            most,
+            // One more than is listed: is there a next page?
+            most: most.saturating_add(1),
         };
-        let payments = api.flow.payments(&filter).await?;
-        let last = payments.last().filter(|_| payments.len() == most);
+        let mut payments = api.flow.payments(&filter).await?;
+        let more = payments.len() > most;
+        payments.truncate(most);
+        let last = payments.last().filter(|_| more);
         let next = last.map(|last| last.id.reference.clone());
         let payments = payments.into_iter().map(PaymentView::from).collect();
         Ok(json(StatusCode::OK, &ListView { payments, next }))

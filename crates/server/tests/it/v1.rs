@@ -229,7 +229,7 @@ async fn nobody_is_let_in_without_a_key() {
         "Bearer ".into(),
         format!("Bearer {}", stage.fjord.sha256),
         format!("Bearer {good}0"),
-        format!("bearer {good}"),
+        format!("Bearer{good}"),
         format!("Basic {good}"),
     ];
     for ((method, path), shown) in ALL.iter().zip(shown.iter().cycle()) {
@@ -249,6 +249,12 @@ async fn nobody_is_let_in_without_a_key() {
             "{path}"
         );
     }
+    // The word before the key is read in any case (RFC 9110, authentication schemes).
+    let headers = [("authorization", &*format!("bearer {good}"))];
+    assert_eq!(
+        stage.send("GET", "/v1/events", &headers, "").await.status(),
+        200
+    );
     let payment = stage.get("/v1/payments/fjord-1001").await;
     assert_eq!(payment["sums"]["captured"]["value"], 0);
     assert_eq!(
@@ -333,7 +339,7 @@ async fn lists_and_events_go_on_where_they_ended() {
     let page = stage.get("/v1/payments?limit=1").await;
     assert_eq!(page["payments"][0]["reference"], "fjord-1001");
     assert_eq!(page["next"], "fjord-1001");
-    let page = stage.get("/v1/payments?limit=2&before=fjord-1001").await;
+    let page = stage.get("/v1/payments?limit=1&before=fjord-1001").await;
     assert_eq!(page["payments"][0]["reference"], "fjord-0002");
     assert_eq!(page["next"], Value::Null);
     let count = async |query: &str| {
