@@ -92,6 +92,14 @@ async fn a_payment_is_seen_captured_and_refunded_from_the_command_line() {
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains(&reference), "{out}");
 
+    // A full page says how to go on; here there is nothing more.
+    let (_, out, _) = house.payments(&["list", "--most", "1"]);
+    let place = out.split("--before ").nth(1).unwrap().trim();
+    assert!(place.ends_with(&format!("/main/{reference}")), "{out}");
+    let (code, out, err) = house.payments(&["list", "--before", place]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("no such payments"), "{out}");
+
     let (code, out, err) = house.payments(&["capture", &reference, "100.00", "--json"]);
     assert_eq!(code, Some(0), "{err}");
     let acted: Value = serde_json::from_str(&out).unwrap();
