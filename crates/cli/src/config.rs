@@ -49,13 +49,16 @@ fn print_key(id: &str) -> Result<(), Failed> {
     }
     let made =
         new_key().map_err(|error| Failed::because(format!("a key cannot be made: {error}")))?;
-    println!("{}", made.key.expose_secret());
-    println!();
-    println!("# The key above is for the shop software, and is kept nowhere else.");
-    println!("# These lines are for kasse.toml, with the shop's name in place of NAME:");
-    println!("[[shops.NAME.api_keys]]");
-    println!("id = \"{id}\"");
-    println!("sha256 = \"{}\"", made.sha256);
+    say(format!(
+        "{}\n\n\
+         # The key above is for the shop software, and is kept nowhere else.\n\
+         # These lines are for kasse.toml, with the shop's name in place of NAME:\n\
+         [[shops.NAME.api_keys]]\n\
+         id = \"{id}\"\n\
+         sha256 = \"{}\"",
+        made.key.expose_secret(),
+        made.sha256
+    ));
     Ok(())
 }
 

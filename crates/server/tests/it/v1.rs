@@ -35,6 +35,7 @@ fn payment(shop: &str, reference: &str, state: PaymentState) -> Payment {
             reference: reference.parse().unwrap(),
         },
         order: OrderRef::new(shop.parse().unwrap(), "1001".parse().unwrap()),
+        begun_for: None,
         attempt: 1,
         api: kasse_core::ApiKind::Ecom,
         msn: "123456".parse().unwrap(),
