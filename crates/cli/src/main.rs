@@ -2,7 +2,9 @@
 
 mod config;
 mod demo;
+mod doctor;
 mod http;
+mod journal;
 mod output;
 mod payments;
 mod plugins;
@@ -10,6 +12,7 @@ mod serve;
 mod simulate;
 mod stop;
 mod table;
+mod trace;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -35,6 +38,10 @@ enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(config::Config),
+    /// See whether everything that an installation needs is there, and what to do where it is not
+    Doctor(doctor::Doctor),
+    /// Copy the journal, or look through it
+    Journal(journal::Journal),
     /// List the shop engines that this program can connect
     Plugins,
     /// Look at payments and act on them, through the kasse that runs
@@ -65,6 +72,8 @@ async fn main() -> ExitCode {
         Command::Serve(serve) => serve::run(serve).await,
         Command::Simulate(simulate) => simulate::run(simulate).await,
         Command::Config(config) => config::run(&config),
+        Command::Doctor(doctor) => doctor::run(doctor).await,
+        Command::Journal(journal) => journal::run(journal),
         Command::Plugins => {
             plugins::print();
             Ok(())

@@ -54,7 +54,19 @@ enum What {
         before: Option<Cursor>,
     },
     /// Show everything about one payment, but personal data
-    Show(Which),
+    Show {
+        #[command(flatten)]
+        which: Which,
+        /// Show too what went between kasse and Vipps, what was refused and why, and whether the
+        /// public URL can be reached
+        #[arg(long)]
+        trace: bool,
+    },
+    /// Say which of the configured keys know a reference, in the journal and at Vipps
+    Find {
+        /// The reference that cannot be found
+        reference: String,
+    },
     /// Take reserved money
     Capture {
         #[command(flatten)]
@@ -142,13 +154,29 @@ pub(crate) async fn run(payments: Payments) -> Result<(), Failed> {
             }
             Ok(())
         }
-        What::Show(which) => {
+        What::Show {
+            which,
+            trace: whole,
+        } => {
             let (shop, reference) = find(&client, which).await?;
             let trace = client.show(&shop, &reference).await.map_err(failed)?;
             if json {
                 return print_json(&trace);
             }
             say(shown(&trace));
+            if whole {
+                let reach = client.reach().await.map_err(failed)?;
+                say(crate::trace::told(&trace, &reach));
+            }
+            Ok(())
+        }
+        What::Find { reference } => {
+            let reference = Reference::new(reference).map_err(failed)?;
+            let found = client.find(&reference).await.map_err(failed)?;
+            if json {
+                return print_json(&found);
+            }
+            say(crate::trace::found(&found));
             Ok(())
         }
         What::Capture { which, part } => {
@@ -224,7 +252,7 @@ async fn find(client: &Client, which: Which) -> Result<(ShopId, Reference), Fail
             Some(last) if page.len() == 500 => query.before = Some(last.cursor()),
             _ => {
                 return Err(Failed::because(format!(
-                    "no payment has the reference {reference}. See `kasse payments list`."
+                    "no payment has the reference {reference}. `kasse payments find {reference}` asks Vipps under all configured keys; `kasse payments list` shows what there is."
                 )));
             }
         }
@@ -257,7 +285,7 @@ fn acted(json: bool, acted: &Acted) -> Result<(), Failed> {
 }
 
 /// A state in one word. What kasse does not know is shown as Vipps said it.
-fn word(state: &PaymentState) -> String {
+pub(crate) fn word(state: &PaymentState) -> String {
     match state {
         PaymentState::Preparing => "preparing".into(),
         PaymentState::Initiated => "initiated".into(),
@@ -304,7 +332,7 @@ fn listed(payments: &[PaymentView]) -> String {
     }
 }
 
-fn time(at: jiff::Timestamp) -> String {
+pub(crate) fn time(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
@@ -431,7 +459,7 @@ fn shown(trace: &TraceView) -> String {
 }
 
 /// A part of the text, where there is anything in it.
-fn part(text: &mut String, title: &str, table: &Table) {
+pub(crate) fn part(text: &mut String, title: &str, table: &Table) {
     if !table.is_empty() {
         text.push_str(&format!("\n{title}\n{table}\n"));
     }
@@ -442,7 +470,7 @@ fn amount(amount: Option<Money>) -> String {
 }
 
 /// Text from elsewhere, without what could move the cursor.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()

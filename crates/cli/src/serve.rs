@@ -64,7 +64,7 @@ impl Serve {
 pub(crate) async fn run(serve: Serve) -> Result<(), Failed> {
     let config = Config::load(Some(&serve.config), std::env::vars(), &serve.flags())
         .map_err(|error| Failed::because(error.to_string()))?;
-    logs::init(config.server.log, config.server.log_level)
+    let _logging = logs::init(config.server.log, config.server.log_level)
         .map_err(|error| Failed::because(format!("the log cannot be begun: {error}")))?;
     let mut stop = stop::signal()?;
     let service = Service::start(config)

@@ -392,6 +392,12 @@ pub trait PaymentApi: Debug + Send + Sync + 'static {
     /// initiate carried; this reads it from the request.
     fn shown_token<'r>(&self, request: &'r Request<Bytes>) -> Option<&'r [u8]>;
 
+    /// The JSON fields, of requests and answers, whose values are neither secret nor personal: those
+    /// alone are kept of a body in the log of exchanges. None where it is not written.
+    fn harmless_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Answers a shipping call with the options as quoted.
     fn shipping_answer(&self, call: &ShippingCall, options: &[QuotedOption]) -> Response<Bytes>;
 }

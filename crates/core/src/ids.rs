@@ -141,6 +141,10 @@ text_id!(
     InboxId, "inbox id", "1 to 64 characters, none a control character", |t| opaque(t, 64)
 );
 text_id!(
+    /// A note of what went between us and Vipps.
+    ExchangeId, "exchange id", "1 to 64 characters, none a control character", |t| opaque(t, 64)
+);
+text_id!(
     /// One thing the shop has still to be told.
     DeliveryId, "delivery id", "1 to 220 characters, none a control character", |t| opaque(t, 220)
 );

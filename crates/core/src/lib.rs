@@ -32,8 +32,8 @@ pub use context::{
 pub use error::{Error, ErrorKind, Failure, Language, Text, Who};
 pub use flow::{Flow, ShopFlow};
 pub use ids::{
-    AccountId, CallerKey, CommandId, DeliveryId, EventId, IdError, IdempotencyKey, InboxId, LineId,
-    Msn, OrderId, OrderRef, ShopId,
+    AccountId, CallerKey, CommandId, DeliveryId, EventId, ExchangeId, IdError, IdempotencyKey,
+    InboxId, LineId, Msn, OrderId, OrderRef, ShopId,
 };
 pub use inventory;
 pub use money::{Currency, Money, MoneyError, VatRate};

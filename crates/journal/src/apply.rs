@@ -1,6 +1,9 @@
 //! One write, as SQL.
 
-use kasse_core::journal::{Command, CommandState, Delivery, InboxItem, JournalError, Quote, Write};
+use kasse_core::journal::{
+    Command, CommandState, Delivery, EXCHANGES_KEPT, Exchange, InboxItem, JournalError, Quote,
+    Write,
+};
 use kasse_core::{Payment, PaymentEvent, PaymentId, Personal};
 use rusqlite::{Connection, ErrorCode, Params, ffi, params};
 
@@ -33,6 +36,7 @@ pub(crate) fn apply(connection: &Connection, write: &Write) -> Result<(), Journa
         Write::Personal(id, personal) => put_personal(connection, id, personal),
         Write::Erase(id) => erase(connection, id),
         Write::Quote(quote) => put_quote(connection, quote),
+        Write::Exchange(exchange) => put_exchange(connection, exchange),
     }
 }
 
@@ -280,6 +284,37 @@ fn put_quote(connection: &Connection, quote: &Quote) -> Result<(), JournalError>
             quote.key,
             time(quote.at),
             document(&row.name, quote)?,
+        ],
+    )
+    .map(drop)
+}
+
+/// Of a payment that is not there nothing is inserted. After a new one, the oldest gives way.
+fn put_exchange(connection: &Connection, exchange: &Exchange) -> Result<(), JournalError> {
+    let id = &exchange.payment;
+    let row = Row::of("exchange", &exchange.id, id);
+    row.execute(
+        connection,
+        "INSERT INTO exchanges (id, account, reference, doc)
+         SELECT ?1, account, reference, ?4 FROM payments WHERE account = ?2 AND reference = ?3
+         ON CONFLICT (id) DO UPDATE SET doc = ?4",
+        params![
+            exchange.id.as_str(),
+            id.account.as_str(),
+            id.reference.as_str(),
+            document(&row.name, exchange)?,
+        ],
+    )?;
+    row.execute(
+        connection,
+        "DELETE FROM exchanges WHERE account = ?1 AND reference = ?2 AND seq <= (
+             SELECT seq FROM exchanges WHERE account = ?1 AND reference = ?2
+             ORDER BY seq DESC LIMIT 1 OFFSET ?3
+         )",
+        params![
+            id.account.as_str(),
+            id.reference.as_str(),
+            crate::record::most(EXCHANGES_KEPT),
         ],
     )
     .map(drop)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
 
-const DATABASE: &str = "journal.sqlite3";
+pub(crate) const DATABASE: &str = "journal.sqlite3";
 const LOCK: &str = "journal.lock";
 
 /// A folder that is ours until this is dropped.

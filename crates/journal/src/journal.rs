@@ -5,8 +5,8 @@ use std::path::Path;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use kasse_core::journal::{
-    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Placed,
-    Quote,
+    Batch, Command, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
+    LeaseKey, Placed, Quote,
 };
 use kasse_core::{
     CallerKey, OrderRef, Payment, PaymentEvent, PaymentId, Personal, Reference, ShopId,
@@ -237,6 +237,28 @@ impl Journal for SqliteJournal {
         let key = key.to_owned();
         self.readers
             .read(move |db| queries::last_quote(db, &key))
+            .await
+    }
+
+    async fn exchanges(&self, id: &PaymentId) -> Result<Vec<Exchange>, JournalError> {
+        let id = id.clone();
+        self.readers
+            .read(move |db| queries::exchanges(db, &id))
+            .await
+    }
+
+    async fn figures(&self) -> Result<Figures, JournalError> {
+        self.readers.read(queries::figures).await
+    }
+
+    async fn authorised_between(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Payment>, JournalError> {
+        self.readers
+            .read(move |db| queries::authorised_between(db, from, to, most))
             .await
     }
 }

@@ -14,6 +14,7 @@ mod apply;
 mod connection;
 mod error;
 mod folder;
+mod inspect;
 mod journal;
 mod leases;
 mod queries;
@@ -23,4 +24,5 @@ mod schema;
 mod writer;
 
 pub use error::OpenError;
+pub use inspect::{Inspection, backup, inspect};
 pub use journal::SqliteJournal;

@@ -2,7 +2,9 @@
 //! sees the journal at one moment.
 
 use jiff::Timestamp;
-use kasse_core::journal::{Command, Delivery, Filter, InboxItem, JournalError, Placed, Quote};
+use kasse_core::journal::{
+    Command, Count, Delivery, Exchange, Figures, Filter, InboxItem, JournalError, Placed, Quote,
+};
 use kasse_core::{
     AccountId, CallerKey, InboxId, OrderId, OrderRef, Payment, PaymentEvent, PaymentId, Personal,
     Reference, ShopId,
@@ -11,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use serde::de::DeserializeOwned;
 
 use crate::error::journal_error;
-use crate::record::{most as limit, read_document, read_time, state, time};
+use crate::record::{most as limit, read_document, read_state, read_time, state, time};
 
 const PAYMENT: &str = "SELECT doc FROM payments WHERE account = ?1 AND reference = ?2";
 
@@ -88,6 +90,26 @@ const PAYMENTS_OF_USER: &str = "
 const QUOTES: &str = "SELECT doc FROM quotes WHERE account = ?1 AND reference = ?2 ORDER BY number";
 
 const LAST_QUOTE: &str = "SELECT doc FROM quotes WHERE key = ?1 ORDER BY at DESC, seq DESC LIMIT 1";
+
+// All of it comes from that index: the documents are not read.
+const COUNTS: &str = "
+    SELECT shop, state, count(*) FROM payments INDEXED BY payments_state
+    GROUP BY shop, state ORDER BY shop, state";
+
+const TO_TELL: &str = "SELECT count(*), min(after) FROM deliveries WHERE parked = 0";
+
+const PARKED: &str = "SELECT count(*), NULL FROM deliveries WHERE parked = 1";
+
+const OPEN_COMMANDS: &str = "SELECT count(*), min(created) FROM commands WHERE next IS NOT NULL";
+
+const UNREAD_COUNT: &str = "SELECT count(*), NULL FROM inbox WHERE unread = 1";
+
+const AUTHORISED_BETWEEN: &str = "
+    SELECT doc FROM payments WHERE state = 'authorised' AND created >= ?1 AND created < ?2
+    ORDER BY created, account, reference LIMIT ?3";
+
+const EXCHANGES: &str = "
+    SELECT doc FROM exchanges WHERE account = ?1 AND reference = ?2 ORDER BY seq";
 
 pub(crate) fn payment(
     connection: &Connection,
@@ -313,6 +335,64 @@ pub(crate) fn last_quote(
     one(connection, "quote by its key", LAST_QUOTE, [quote_key])
 }
 
+pub(crate) fn figures(connection: &Connection) -> Result<Figures, JournalError> {
+    let what = "the figures";
+    let payments = rows(connection, what, COUNTS, [], |what, row| {
+        let (shop, state): (String, String) = (column(what, row, 0)?, column(what, row, 1)?);
+        Ok(Count {
+            shop: ShopId::new(shop).map_err(|error| unfit(what, &error))?,
+            state: read_state(what, &state)?,
+            payments: natural(column(what, row, 2)?),
+        })
+    })?;
+    let count = |sql: &str| {
+        let mut found = rows(connection, what, sql, [], |what, row| {
+            let oldest: Option<String> = column(what, row, 1)?;
+            let oldest = oldest.map(|text| read_time(what, &text)).transpose()?;
+            Ok((natural(column(what, row, 0)?), oldest))
+        })?;
+        Ok::<_, JournalError>(found.pop().unwrap_or_default())
+    };
+    let ((to_tell, oldest_to_tell), (parked, _)) = (count(TO_TELL)?, count(PARKED)?);
+    let ((open_commands, oldest_command), (unread, _)) =
+        (count(OPEN_COMMANDS)?, count(UNREAD_COUNT)?);
+    Ok(Figures {
+        payments,
+        to_tell,
+        oldest_to_tell,
+        parked,
+        open_commands,
+        oldest_command,
+        unread,
+    })
+}
+
+fn natural(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+pub(crate) fn authorised_between(
+    connection: &Connection,
+    from: Timestamp,
+    to: Timestamp,
+    most: usize,
+) -> Result<Vec<Payment>, JournalError> {
+    let params = (time(from), time(to), limit(most));
+    many(connection, "payments by time", AUTHORISED_BETWEEN, params)
+}
+
+pub(crate) fn exchanges(
+    connection: &Connection,
+    id: &PaymentId,
+) -> Result<Vec<Exchange>, JournalError> {
+    many(
+        connection,
+        &format!("exchanges of {id}"),
+        EXCHANGES,
+        key(id),
+    )
+}
+
 fn key(id: &PaymentId) -> [&str; 2] {
     [id.account.as_str(), id.reference.as_str()]
 }
@@ -425,6 +505,8 @@ mod tests {
             PAYMENTS_OF_USER,
             QUOTES,
             LAST_QUOTE,
+            EXCHANGES,
+            AUTHORISED_BETWEEN,
         ] {
             let plan = plan(&connection, sql);
             assert!(!plan.is_empty());
@@ -443,6 +525,8 @@ mod tests {
             COMMAND_BY_KEY,
             DELIVERIES_DUE,
             LAST_QUOTE,
+            EXCHANGES,
+            AUTHORISED_BETWEEN,
         ] {
             let plan = plan(&connection, sql);
             assert!(
@@ -450,6 +534,14 @@ mod tests {
                 "{sql}\n{plan:#?}"
             );
         }
+        // All payments are counted, but from an index.
+        let counts = plan(&connection, COUNTS);
+        assert!(
+            counts
+                .iter()
+                .any(|line| line.contains("COVERING INDEX payments_state")),
+            "{counts:?}"
+        );
         // The test can fail.
         let scan = plan(&connection, "SELECT doc FROM payments WHERE attempt = ?1");
         assert!(scan.iter().any(|line| line.starts_with("SCAN")), "{scan:?}");

@@ -48,6 +48,17 @@ pub(crate) fn state(state: &PaymentState) -> Result<String, JournalError> {
     }
 }
 
+/// A state that was kept.
+pub(crate) fn read_state(what: &str, text: &str) -> Result<PaymentState, JournalError> {
+    let value = if text.starts_with('{') {
+        return read_document(what, text);
+    } else {
+        serde_json::Value::String(text.to_owned())
+    };
+    serde_json::from_value(value)
+        .map_err(|_| JournalError::Corrupt(format!("{what}: a state cannot be read")))
+}
+
 /// A number of ours (events, quotes) as SQLite keeps it.
 pub(crate) fn number(what: &str, number: u64) -> Result<i64, JournalError> {
     i64::try_from(number)
@@ -87,6 +98,11 @@ mod tests {
         let unknown = PaymentState::Unknown("initiated".into());
         assert_eq!(state(&PaymentState::Initiated).unwrap(), "initiated");
         assert_eq!(state(&unknown).unwrap(), r#"{"unknown":"initiated"}"#);
+        for state_kept in [PaymentState::Initiated, PaymentState::Expired, unknown] {
+            let text = state(&state_kept).unwrap();
+            assert_eq!(read_state("x", &text).unwrap(), state_kept);
+        }
+        read_state("x", "no such word").unwrap_err();
     }
 
     #[test]

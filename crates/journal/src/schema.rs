@@ -143,7 +143,24 @@ const STEPS: &[&str] = &[
     ALTER TABLE placed RENAME TO events;
     CREATE INDEX events_shop ON events (shop, seq);
 ",
+    EXCHANGES,
 ];
+
+/// What went between us and Vipps: the newest of each payment. And what the journal's figures are
+/// counted from without reading the payments themselves.
+const EXCHANGES: &str = "
+    CREATE TABLE exchanges (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        account TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        doc TEXT NOT NULL,
+        FOREIGN KEY (account, reference) REFERENCES payments
+    ) STRICT;
+    CREATE INDEX exchanges_payment ON exchanges (account, reference, seq);
+
+    CREATE INDEX payments_state ON payments (state, created, account, reference, shop);
+";
 
 /// Brings the file to this program's version.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {

@@ -347,3 +347,63 @@ async fn many_writes_at_once_share_their_commits() {
     journal.write(batch([insert("acme-alone")])).await.unwrap();
     assert_eq!(journal.commits(), before + 1);
 }
+
+#[tokio::test]
+async fn a_journal_is_copied_and_looked_through_while_it_is_used() {
+    let folder = folder("copied");
+    let journal = SqliteJournal::open(folder.path()).unwrap();
+    journal.write(batch([insert("acme-1001")])).await.unwrap();
+    let named = Write::Personal(id("acme-1001"), personal("Erasmus", 1));
+    journal.write(batch([named])).await.unwrap();
+    journal
+        .write(batch([Write::Erase(id("acme-1001"))]))
+        .await
+        .unwrap();
+
+    let copies = folder.path().join("copies");
+    let copy = kasse_journal::backup(folder.path(), &copies).unwrap();
+    assert!(!files_hold(&copies, "Erasmus"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&copies), mode(&copy)), (0o700, 0o600));
+    }
+    // What came after it is not in it; the journal goes on.
+    journal.write(batch([insert("acme-1002")])).await.unwrap();
+    let payments = |folder: &Path| kasse_journal::inspect(folder).unwrap().unwrap().payments;
+    assert_eq!((payments(folder.path()), payments(&copies)), (2, 1));
+    let restored = SqliteJournal::open(&copies).unwrap();
+    let found = restored.payment(&id("acme-1001")).await.unwrap();
+    assert_eq!(found, Some(payment("acme-1001")));
+    journal.close().await;
+}
+
+#[tokio::test]
+async fn damage_is_found() {
+    let folder = folder("damaged");
+    let journal = SqliteJournal::open(folder.path()).unwrap();
+    for number in 0..200 {
+        let insert = insert(&format!("acme-{number:04}"));
+        journal.write(batch([insert])).await.unwrap();
+    }
+    journal.close().await;
+    let whole = kasse_journal::inspect(folder.path()).unwrap().unwrap();
+    assert!(whole.broken.is_empty(), "{whole:?}");
+    assert_eq!(whole.payments, 200);
+    let file = folder.path().join("journal.sqlite3");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The pages of the index of all payments, as a bad disk leaves them.
+    let at = bytes
+        .windows(9)
+        .rposition(|window| window == b"acme-0150")
+        .unwrap();
+    let page = at / 4096 * 4096;
+    bytes[page..page + 512].fill(0x5a);
+    std::fs::write(&file, bytes).unwrap();
+    match kasse_journal::inspect(folder.path()) {
+        Ok(Some(found)) => assert!(!found.broken.is_empty(), "{found:?}"),
+        Ok(None) => panic!("there is one"),
+        Err(error) => assert!(matches!(error, OpenError::Sqlite(_)), "{error}"),
+    }
+}

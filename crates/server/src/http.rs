@@ -1,14 +1,15 @@
 //! What comes in from Vipps, customers' browsers and the engines.
 //!
 //! `/vipps/…`, `/return/…` and `/engine/…` are the flow's, `/v1/…` is the JSON API for shop software.
-//! `/health` and `/ready` are for whoever keeps the process running. Everything else is 404.
+//! `/health` and `/ready` are for whoever keeps the process running; `/reach/…` lets kasse see
+//! whether the public URL leads to it. Everything else is 404.
 
 use std::future::Future;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -21,6 +22,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::Instrument;
+
+use crate::reach::Reach;
 
 /// The largest body of a request.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -35,6 +39,7 @@ pub(crate) struct Door {
     pub(crate) flow: Flow,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) work: Work,
+    pub(crate) reach: Reach,
 }
 
 /// Work that goes on when its caller is gone. Who stops waits until every copy is dropped.
@@ -61,11 +66,12 @@ impl Work {
         F: Future<Output = Response> + Send + 'static,
     {
         let held = self.held.clone();
-        let task = tokio::spawn(async move {
+        let task = async move {
             let answer = work.await;
             drop(held);
             answer
-        });
+        };
+        let task = tokio::spawn(task.in_current_span());
         match timeout_at(until, task).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => {
@@ -90,6 +96,7 @@ pub(crate) fn router(door: Door, api: Router) -> Router {
         .route("/engine/{*rest}", any(take))
         .route("/health", get(async || "alive\n"))
         .route("/ready", get(ready))
+        .route("/reach/{nonce}", get(reach))
         .route("/", get(async || "kasse is running.\n"))
         .with_state(door)
         .nest("/v1", api)
@@ -179,6 +186,14 @@ async fn ready(State(door): State<Door>) -> Response {
     }
 }
 
+/// Says to whoever asked by the public URL that it leads here.
+async fn reach(State(door): State<Door>, Path(nonce): Path<String>) -> Response {
+    match door.reach.answer(&nonce) {
+        Some(answer) => answer.into_response(),
+        None => status(StatusCode::NOT_FOUND),
+    }
+}
+
 /// An answer of its status alone, in words.
 fn status(status: StatusCode) -> Response {
     let text = status.canonical_reason().unwrap_or("error").to_owned() + "\n";
@@ -195,8 +210,17 @@ async fn log(request: Request, next: Next) -> Response {
         shop,
         reference,
     } = Route::of(request.uri().path());
-    let answer = next.run(request).await;
+    let span = tracing::info_span!(
+        "request",
+        %method,
+        kind,
+        shop = shop.as_ref().map(ShopId::as_str),
+        reference = reference.as_ref().map(Reference::as_str),
+        status = tracing::field::Empty,
+    );
+    let answer = next.run(request).instrument(span.clone()).await;
     let status = answer.status().as_u16();
+    span.record("status", status);
     let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let shop = shop.as_ref().map(ShopId::as_str).unwrap_or_default();
     let reference = reference
@@ -242,6 +266,13 @@ impl Route {
             Some("v1") => return Self::of_api(segments),
             Some("health") => "health",
             Some("ready") => "ready",
+            Some("reach") => {
+                return Self {
+                    kind: "reach",
+                    shop: None,
+                    reference: None,
+                };
+            }
             Some("") => "root",
             _ => {
                 return Self {
@@ -358,6 +389,7 @@ mod tests {
             public_url: "https://kasse.example".parse().unwrap(),
             keys: InstallationKeys { keys },
             quote_budget: Duration::from_secs(6),
+            observer: Arc::new(kasse_core::flow::Unobserved),
         };
         let transport = Arc::new(ReqwestTransport::new().unwrap());
         let context = Context::new(
@@ -369,7 +401,14 @@ mod tests {
         let flow = Flow::new(options, context, journal, Vec::new(), Vec::new()).unwrap();
         let (stopping, stop) = watch::channel(false);
         let (work, _end) = Work::new();
-        let router = TowerToHyperService::new(router(Door { flow, stop, work }, Router::new()));
+        let reach = Reach::new();
+        let door = Door {
+            flow,
+            stop,
+            work,
+            reach,
+        };
+        let router = TowerToHyperService::new(router(door, Router::new()));
         let status = async |path: &str| {
             let request = http::Request::get(path).body(Body::empty()).unwrap();
             router.call(request).await.unwrap().status().as_u16()

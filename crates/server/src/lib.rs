@@ -17,11 +17,16 @@
 
 pub mod admin;
 pub mod config;
+pub mod doctor;
 mod http;
 mod listen;
 pub mod logs;
+mod metrics;
 mod problem;
+mod reach;
 mod service;
+#[cfg(feature = "otel")]
+mod traces;
 pub mod v1;
 
 pub use config::{Config, ConfigError, Problem, Severity, check};

@@ -10,6 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use kasse_core::flow::Peer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -52,8 +53,9 @@ pub(crate) async fn serve(
         tokio::select! {
             () = stopped(&mut stop) => break,
             (slot, accepted) = accepted => match accepted {
-                Ok((stream, _)) => {
-                    let served = connection(stream, router.clone(), stop.clone());
+                Ok((stream, peer)) => {
+                    let peer = Peer(peer.ip());
+                    let served = connection(stream, peer, router.clone(), stop.clone());
                     connections.spawn(async move {
                         served.await;
                         drop(slot);
@@ -79,11 +81,17 @@ pub(crate) async fn serve(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     let _ = stream.set_nodelay(true);
     let under_way = Arc::new(AtomicBool::new(false));
     let router = TowerToHyperService::new(router);
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
         // One after the other: HTTP/1.1 answers in the order of the requests.
         under_way.store(true, Ordering::Relaxed);
         let (answer, under_way) = (router.call(request), Arc::clone(&under_way));

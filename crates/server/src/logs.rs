@@ -6,7 +6,7 @@
 use std::io::IsTerminal;
 
 use tracing::Level;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, fmt};
@@ -16,9 +16,12 @@ use crate::config::LogFormat;
 /// Begins logging, for the whole process: kasse's own lines from `level` on, other libraries'
 /// from `warn` on (from `level` on, where that is less).
 ///
+/// With the feature `otel`, spans are sent to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT`
+/// names, until what this answers with is dropped.
+///
 /// # Errors
 /// The process logs already.
-pub fn init(format: LogFormat, level: Level) -> Result<(), TryInitError> {
+pub fn init(format: LogFormat, level: Level) -> Result<Logging, TryInitError> {
     let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
@@ -26,9 +29,33 @@ pub fn init(format: LogFormat, level: Level) -> Result<(), TryInitError> {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    tracing_subscriber::registry()
-        .with(lines.with_filter(targets(level)))
-        .try_init()
+    // Lines are events; a span that is open around one says nothing that is not in it.
+    let lines = lines.with_filter(targets(level).and(filter_fn(|what| what.is_event())));
+    let subscriber = tracing_subscriber::registry().with(lines);
+    #[cfg(feature = "otel")]
+    {
+        let traces = crate::traces::Traces::begin();
+        let spans = traces.as_ref().map(|traces| {
+            tracing_opentelemetry::layer()
+                .with_tracer(traces.tracer())
+                .with_filter(Targets::new().with_target("kasse", Level::INFO))
+        });
+        subscriber.with(spans).try_init()?;
+        Ok(Logging { _traces: traces })
+    }
+    #[cfg(not(feature = "otel"))]
+    {
+        subscriber.try_init()?;
+        Ok(Logging {})
+    }
+}
+
+/// What has to be kept for as long as there is something to log.
+#[derive(Debug)]
+#[must_use = "traces end when it is dropped"]
+pub struct Logging {
+    #[cfg(feature = "otel")]
+    _traces: Option<crate::traces::Traces>,
 }
 
 fn targets(level: Level) -> Targets {

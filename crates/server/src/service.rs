@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kasse_core::api::PaymentApi;
-use kasse_core::flow::{FlowOptions, InstallationKeys, Shop};
+use kasse_core::flow::{FlowOptions, InstallationKeys, Observer, Shop};
 use kasse_core::journal::Journal;
 use kasse_core::registry::{self, Setup};
 use kasse_core::{
@@ -25,6 +25,8 @@ use crate::admin::{self, Admin, AdminFile};
 use crate::config::{self, Config, ConfigError, Problem, Severity, check};
 use crate::http::{self, Door, Work, WorkEnd};
 use crate::listen::{self, stopped};
+use crate::metrics::Metrics;
+use crate::reach::Reach;
 use crate::v1;
 
 /// What requests under way, and the sweep, may still take when the service stops.
@@ -166,7 +168,9 @@ impl Service {
             listener,
         } = parts;
         let transport = Arc::clone(&context.transport);
-        let flow = make_flow(&config, context, journal, apis)?;
+        let metrics = Arc::new(Metrics::new());
+        let observer = Arc::<Metrics>::clone(&metrics);
+        let flow = make_flow(&config, context, journal, apis, observer)?;
         let shops = config.shops.len();
         let keys = v1::Keys::of(&config.shops);
         for shop in config.shops {
@@ -194,10 +198,12 @@ impl Service {
 
         let (stop, stopping) = watch::channel(false);
         let (work, work_end) = Work::new();
+        let reach = Reach::new();
         let door = Door {
             flow: flow.clone(),
             stop: stopping.clone(),
             work: work.clone(),
+            reach: reach.clone(),
         };
         let api = v1::router(v1::Api::new(flow.clone(), work.clone(), keys));
         let token = admin_file.token().clone();
@@ -205,6 +211,8 @@ impl Service {
             flow: flow.clone(),
             work: work.clone(),
             token,
+            reach,
+            metrics,
         };
         let tasks = vec![
             (
@@ -296,6 +304,9 @@ impl Service {
         if timeout_at(until, work_end.all_done()).await.is_err() {
             tracing::warn!("work was left unfinished; the next start takes it up again");
         }
+        if let Err(error) = flow.write_notes().await {
+            tracing::warn!(%error, "what went between kasse and Vipps at the end was not noted");
+        }
         drop(flow);
         drop(admin_file);
         if let Some(journal) = journal {
@@ -347,6 +358,7 @@ fn make_flow(
     context: Context,
     journal: Arc<dyn Journal>,
     apis: Vec<Arc<dyn PaymentApi>>,
+    observer: Arc<dyn Observer>,
 ) -> Result<Flow, StartError> {
     let keys = config.installation_keys.iter();
     let options = FlowOptions {
@@ -355,6 +367,7 @@ fn make_flow(
             keys: keys.map(|key| (key.id.clone(), key.key.clone())).collect(),
         },
         quote_budget: QUOTE_BUDGET,
+        observer,
     };
     Flow::new(options, context, journal, apis, config.accounts.clone()).map_err(StartError::Flow)
 }

@@ -19,3 +19,4 @@ mod limits;
 mod token;
 
 pub use ecom::Ecom;
+pub use token::KeysTried;

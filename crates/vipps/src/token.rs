@@ -165,6 +165,50 @@ async fn fetch(
     read(&answer, asked, number)
 }
 
+/// What asking for a token with an account's keys showed.
+#[derive(Debug)]
+pub struct KeysTried {
+    /// Vipps' clock, by the answer's `Date`, to the second.
+    pub date: Option<Timestamp>,
+    /// Do the keys get a token? `Refused`: they are wrong. `Again`: Vipps cannot say now.
+    pub result: Result<(), ApiError>,
+}
+
+/// Asks for a token and throws it away.
+pub(crate) async fn try_keys(cx: &Context, caller: &Caller) -> KeysTried {
+    let subject = format!("The access token for account {}", caller.account.id);
+    let request = match request(caller) {
+        Ok(request) => request,
+        Err(error) => {
+            return KeysTried {
+                date: None,
+                result: Err(ApiError::Refused(error)),
+            };
+        }
+    };
+    match cx.send(request, LIMIT).await {
+        Ok(answer) => KeysTried {
+            date: date(&answer),
+            result: read(&answer, cx.now(), 0)
+                .map(drop)
+                .map_err(|why| why.about(&subject)),
+        },
+        Err(problem) => KeysTried {
+            date: None,
+            result: Err(
+                NoToken::now(format!("Vipps could not be asked ({problem}).")).about(&subject),
+            ),
+        },
+    }
+}
+
+fn date(answer: &Response<Bytes>) -> Option<Timestamp> {
+    let text = answer.headers().get(http::header::DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(text)
+        .ok()
+}
+
 /// The request for a token: everything is in the headers, the body is empty.
 pub(crate) fn request(caller: &Caller) -> Result<Request<Bytes>, Error> {
     let account = &caller.account;

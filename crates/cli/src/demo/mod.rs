@@ -68,7 +68,7 @@ pub(crate) struct Demo {
 /// Starts everything, plays the scenes, and goes on serving unless told to end.
 pub(crate) async fn run(demo: Demo) -> Result<(), Failed> {
     let mut stop = stop::signal()?;
-    logs::init(LogFormat::Text, demo.log_level)
+    let _logging = logs::init(LogFormat::Text, demo.log_level)
         .map_err(|error| Failed::because(format!("the log cannot be begun: {error}")))?;
     let began = Instant::now();
     say("Starting the simulator, kasse and the demo shop …");

@@ -8,7 +8,10 @@
 
 mod config;
 mod demo;
+mod operate;
 mod plugins;
 mod running;
 mod serve;
 mod simulate;
+#[cfg(feature = "otel")]
+mod traces;

@@ -64,11 +64,14 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
-        let mut child = kasse(folder)
-            .args(args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = kasse(folder);
+        command.args(args);
+        Self::of(command)
+    }
+
+    /// The same, of a command that is made already.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
     }
@@ -129,4 +132,17 @@ pub(crate) async fn ask(
         answer.status(),
         serde_json::from_slice(answer.body()).unwrap_or_default(),
     )
+}
+
+/// What stands at a URL.
+pub(crate) async fn text(url: &str) -> String {
+    let request = Request::get(url).body(Bytes::new()).unwrap();
+    let limit = std::time::Duration::from_secs(30);
+    let answer = ReqwestTransport::new()
+        .unwrap()
+        .send(request, limit)
+        .await
+        .unwrap();
+    assert!(answer.status().is_success(), "{url}: {}", answer.status());
+    String::from_utf8(answer.body().to_vec()).unwrap()
 }

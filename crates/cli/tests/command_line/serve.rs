@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 use crate::running::{Folder, Running, ask, run, said};
 
 /// A simulator and a kasse that know each other, with the example's configuration.
-struct House {
-    folder: Folder,
-    kasse: Running,
-    site: String,
+pub(crate) struct House {
+    pub(crate) folder: Folder,
+    pub(crate) kasse: Running,
+    pub(crate) site: String,
     simulator: String,
     // Its end is the simulator's.
     _simulator: Running,
 }
 
 impl House {
-    fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str) -> Self {
         // Vipps' calls need not arrive here: what was asked for is read from Vipps.
         let mut simulator = Running::start(&Folder::new(name).0, &["simulate"]);
         let url = simulator.after("simulated: ");
@@ -51,7 +51,7 @@ impl House {
     }
 
     /// An order of 180.00 NOK that the customer has approved. Returns its reference.
-    async fn approved(&self) -> String {
+    pub(crate) async fn approved(&self) -> String {
         let api = format!("{}/engine/fjord/api", self.site);
         let items = json!({ "items": [{ "sku": "mug", "quantity": 1 }] });
         let order = self.post(format!("{api}/orders"), items).await;
@@ -68,7 +68,7 @@ impl House {
         reference
     }
 
-    fn payments(&self, args: &[&str]) -> (Option<i32>, String, String) {
+    pub(crate) fn payments(&self, args: &[&str]) -> (Option<i32>, String, String) {
         let args: Vec<&str> = [&["payments"], args].concat();
         said(&run(&self.folder.0, &args))
     }

@@ -484,7 +484,8 @@ impl Flow {
                 command.state = CommandState::Refused {
                     error: error.clone(),
                 };
-                let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+                let mut batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+                self.inner.notes.ride(&id, &mut batch);
                 self.inner.journal.write(batch).await?;
                 // Why it was refused may be that something was done elsewhere.
                 if let Err(error) = self.reconcile_leased(cx, lease, &id).await {
@@ -554,7 +555,8 @@ impl Flow {
         let next = after.map_or(paced, |after| paced.max(after));
         tracing::info!(reference = %payment.id.reference, verb = command.verb.word(), %next, error = %error, "put off");
         command.state = CommandState::Open { next };
-        let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+        let mut batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+        self.inner.notes.ride(&payment.id, &mut batch);
         self.inner.journal.write(batch).await?;
         Ok(Outcome::Pending(Box::new(payment)))
     }
@@ -575,30 +577,28 @@ impl Flow {
             text: command.text.clone(),
             key: command.key.clone(),
         };
-        match &command.verb {
+        let watch = self.watch(cx, &**api, &payment.id);
+        let cx = &watch.cx;
+        let sent = match &command.verb {
             CommandVerb::Capture { amount } => {
                 api.capture(cx, &caller, &modification(*amount)).await
             }
             CommandVerb::Refund { amount } => api.refund(cx, &caller, &modification(*amount)).await,
             CommandVerb::Cancel { .. } => {
-                let release = payment.sums.captured.is_positive();
-                let text = command.text.clone();
-                api.cancel(
-                    cx,
-                    &caller,
-                    &Cancellation {
-                        reference,
-                        release,
-                        text,
-                    },
-                )
-                .await
+                let what = Cancellation {
+                    reference,
+                    release: payment.sums.captured.is_positive(),
+                    text: command.text.clone(),
+                };
+                api.cancel(cx, &caller, &what).await
             }
             CommandVerb::Initiate { .. } => Err(ApiError::Refused(Error::bug(
                 format!("Payment {reference} was not started"),
                 "an initiate was sent as if it could be repeated.",
             ))),
-        }
+        };
+        watch.end(command.verb.word(), &sent);
+        sent
     }
 }
 

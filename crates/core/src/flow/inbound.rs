@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use super::Flow;
+use super::exchanges::Received;
 use super::keys::same;
 use crate::api::{BadCall, Callback, ConsentRemoval, Inbound, PaymentApi};
 use crate::context::Context;
@@ -16,6 +18,10 @@ use crate::ids::{DeliveryId, InboxId, ShopId};
 use crate::journal::{Batch, Delivery, InboxItem, JournalError, LeaseKey, Told, Write};
 use crate::payment::Payment;
 use crate::reference::Reference;
+
+const CALLBACK: &str = "callback";
+const SHIPPING: &str = "shipping call";
+const CONSENT: &str = "consent removal";
 
 impl Flow {
     /// Takes everything that comes in under `/vipps/{shop}/`, `/return/{shop}/` and
@@ -48,16 +54,23 @@ impl Flow {
     }
 
     async fn vipps(&self, shop: &ShopId, path: &str, request: &Request<Bytes>) -> Response<Bytes> {
+        let begun = self.inner.cx.now();
         let found = self
             .inner
             .apis
             .iter()
             .find_map(|api| Some((api, api.inbound(path, request)?)));
+        let what = match &found {
+            Some((_, Ok(Inbound::Callback(_)))) => CALLBACK,
+            Some((_, Ok(Inbound::Shipping(_)))) => SHIPPING,
+            Some((_, Ok(Inbound::Consent(_)))) => CONSENT,
+            _ => "call that cannot be read",
+        };
         let result = match found {
             None => return not_found(),
             Some((_, Err(bad))) => Err(bad),
             Some((api, Ok(Inbound::Callback(call)))) => {
-                self.callback(shop, &**api, &call, request).await
+                self.callback(shop, &**api, &call, request, begun).await
             }
             Some((api, Ok(Inbound::Shipping(call)))) => {
                 match self.authentic(shop, &**api, &call.reference, request).await {
@@ -65,14 +78,32 @@ impl Flow {
                         status: StatusCode::NOT_FOUND,
                         why: "the payment has no deliveries: it is no express payment".into(),
                     }),
-                    Ok(payment) => Ok(self.shipping(&self.inner.cx, &payment, &call).await),
+                    Ok(payment) => {
+                        let answer = self.shipping(&self.inner.cx, &payment, &call).await;
+                        let received = Received {
+                            request,
+                            status: answer.status().as_u16(),
+                            // It is an address.
+                            harmless: None,
+                            why: None,
+                        };
+                        self.note_received(&payment.id, what, begun, received);
+                        Ok(answer)
+                    }
                     Err(bad) => Err(bad),
                 }
             }
             Some((_, Ok(Inbound::Consent(removal)))) => {
-                self.consent(&self.inner.cx, shop, &removal).await
+                self.consent(&self.inner.cx, shop, &removal, request, begun)
+                    .await
             }
         };
+        if let Err(bad) = &result {
+            let status = bad.status.as_u16();
+            self.inner.options.observer.refused_call(shop, status);
+            self.note_refused(shop, path, what, begun, request, bad)
+                .await;
+        }
         result.unwrap_or_else(|bad| {
             tracing::warn!(%shop, status = bad.status.as_u16(), why = %bad.why, "a call to Vipps' addresses was refused");
             let mut response = plain(bad.status, "Refused.");
@@ -81,6 +112,34 @@ impl Flow {
             }
             response
         })
+    }
+
+    /// Notes a refused call with the payment that its path names, if there is one.
+    async fn note_refused(
+        &self,
+        shop: &ShopId,
+        path: &str,
+        what: &str,
+        begun: Timestamp,
+        request: &Request<Bytes>,
+        bad: &BadCall,
+    ) {
+        // A path of Vipps has four segments at the most.
+        let named = path
+            .split('/')
+            .take(8)
+            .filter_map(|segment| Reference::new(segment).ok());
+        for reference in named {
+            if let Ok(Some(payment)) = self.inner.journal.find(shop, &reference).await {
+                let received = Received {
+                    request,
+                    status: bad.status.as_u16(),
+                    harmless: None,
+                    why: Some(&bad.why),
+                };
+                return self.note_received(&payment.id, what, begun, received);
+            }
+        }
     }
 
     /// The payment a call is about, if the call shows its token.
@@ -130,6 +189,7 @@ impl Flow {
         api: &dyn PaymentApi,
         call: &Callback,
         request: &Request<Bytes>,
+        begun: Timestamp,
     ) -> Result<Response<Bytes>, BadCall> {
         let payment = self.authentic(shop, api, &call.reference, request).await?;
         let odd = odd(&payment, call);
@@ -147,8 +207,17 @@ impl Flow {
             odd,
             body: Some(request.body().clone()),
         };
-        let batch = Batch::default().with(Write::Receive(item));
+        let received = Received {
+            request,
+            status: StatusCode::OK.as_u16(),
+            harmless: Some(api.harmless_fields()),
+            why: None,
+        };
+        self.note_received(&payment.id, CALLBACK, begun, received);
+        let mut batch = Batch::default().with(Write::Receive(item));
+        self.inner.notes.ride(&payment.id, &mut batch);
         self.inner.journal.write(batch).await.map_err(unavailable)?;
+        self.inner.options.observer.called_back(shop);
         tracing::info!(reference = %call.reference, status = call.status.as_deref().unwrap_or("none"), "callback");
         let id = payment.id;
         let flow = self.clone();
@@ -166,6 +235,8 @@ impl Flow {
         cx: &Context,
         shop: &ShopId,
         removal: &ConsentRemoval,
+        request: &Request<Bytes>,
+        begun: Timestamp,
     ) -> Result<Response<Bytes>, BadCall> {
         if !self.inner.options.keys.is_consent(shop, &removal.secret) {
             return Err(BadCall {
@@ -195,6 +266,13 @@ impl Flow {
         all.dedup();
         let mut orders = Vec::new();
         for id in &all {
+            let received = Received {
+                request,
+                status: StatusCode::OK.as_u16(),
+                harmless: None,
+                why: None,
+            };
+            self.note_received(id, CONSENT, begun, received);
             let wait = Duration::from_secs(8);
             let lease = self.lease(cx, LeaseKey::payment(id), wait).await;
             let Ok(Some(lease)) = lease else {

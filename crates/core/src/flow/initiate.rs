@@ -448,10 +448,11 @@ impl Flow {
         let caller = self.caller(&payment)?;
         command.tries += 1;
         tracing::info!(reference = %id.reference, amount = %payment.amount, express = payment.express, "initiate");
-        let sent = api
-            .initiate(&self.under(cx, lease), &caller, &initiation)
-            .await;
+        let watch = self.watch(&self.under(cx, lease), &*api, &id);
+        let sent = api.initiate(&watch.cx, &caller, &initiation).await;
+        watch.end("initiate", &sent);
         let mut batch = Batch::under(lease);
+        self.inner.notes.ride(&id, &mut batch);
         let mut news = Vec::new();
         // A caller's key is used up by a payment or by a final no, not by a bad moment.
         let mut key_is_free = false;
@@ -559,7 +560,7 @@ impl Flow {
         })
     }
 
-    fn url(&self, segments: &[&str]) -> Result<Url, Error> {
+    pub(super) fn url(&self, segments: &[&str]) -> Result<Url, Error> {
         let mut url = self.inner.options.public_url.clone();
         url.path_segments_mut()
             .map_err(|()| Error::bug("Nothing was started", "the public URL takes no path."))?

@@ -7,15 +7,18 @@
 
 mod commands;
 mod engine;
+mod exchanges;
 mod inbound;
 mod initiate;
 mod keys;
+mod observe;
 mod pace;
 mod quote;
 mod reconcile;
 mod return_page;
 mod sweep;
 mod tell;
+mod whereabouts;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
@@ -29,15 +32,18 @@ use crate::context::{Context, Task, after};
 use crate::error::{Error, ErrorKind, Language, Who};
 use crate::ids::{AccountId, OrderRef, ShopId};
 use crate::journal::{
-    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Placed,
-    Quote, Write,
+    Batch, Command, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
+    LeaseKey, Placed, Quote, Write,
 };
 use crate::payment::{Account, ApiKind, Note, Payment, PaymentEvent, PaymentId, Personal};
 use crate::provider::{Adapter, Initiate, Outcome, Part, Target};
 use crate::reference::{Reference, ReferencePrefix};
 
+pub use exchanges::Peer;
 pub use keys::InstallationKeys;
+pub use observe::{Learnt, Observer, Shipping, Told, Unobserved};
 pub use sweep::Swept;
+pub use whereabouts::{AtVipps, FoundAt, Whereabouts};
 
 /// How long a lease lasts. A command is at most a read, a request and a read: 10 + 30 + 10 s.
 const LEASE: Duration = Duration::from_secs(60);
@@ -45,6 +51,10 @@ const LEASE: Duration = Duration::from_secs(60);
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// How often a lease that somebody has is tried again.
 const LEASE_RETRY: Duration = Duration::from_millis(20);
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// How long Vipps keeps a reservation.
+const RESERVED_FOR: Duration = Duration::from_secs(180 * 24 * 3600);
 
 /// The flow over a journal, the wire and the shops. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -62,6 +72,8 @@ struct Inner {
     shops: RwLock<HashMap<ShopId, Arc<Entry>>>,
     /// Orders whose engine waits for our answer, and how many of its calls.
     waiting: Mutex<HashMap<OrderRef, usize>>,
+    /// What went between us and Vipps and is not in the journal yet.
+    notes: exchanges::Notes,
 }
 
 /// A shop with its adapter.
@@ -80,6 +92,8 @@ pub struct FlowOptions {
     pub keys: InstallationKeys,
     /// How long an engine may take for its deliveries. Vipps waits 10 s.
     pub quote_budget: Duration,
+    /// Who counts what happens; [`Unobserved`] for nobody.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// One shop, as the flow knows it.
@@ -116,6 +130,10 @@ pub struct Trace {
     pub quotes: Vec<Quote>,
     /// Is there personal data of it?
     pub personal: bool,
+    /// What went between us and Vipps.
+    pub exchanges: Vec<Exchange>,
+    /// Where Vipps was asked to call back: it adds `/v2/payments/{reference}`.
+    pub callback: Url,
 }
 
 impl Flow {
@@ -162,6 +180,7 @@ impl Flow {
                 accounts,
                 shops: RwLock::default(),
                 waiting: Mutex::default(),
+                notes: exchanges::Notes::default(),
             }),
         })
     }
@@ -224,6 +243,11 @@ impl Flow {
     /// The context the flow works in.
     pub fn context(&self) -> &Context {
         &self.inner.cx
+    }
+
+    /// Where Vipps and browsers reach us.
+    pub fn public_url(&self) -> &Url {
+        &self.inner.options.public_url
     }
 
     /// Can the journal be read?
@@ -289,6 +313,10 @@ impl Flow {
         let journal = &self.inner.journal;
         let payment = self.payment(shop, reference).await?;
         let id = payment.id.clone();
+        // What is noted belongs to it, but a journal that cannot be written can still be read.
+        if let Err(error) = self.write_notes().await {
+            tracing::warn!(%reference, %error, "the newest exchanges could not be written");
+        }
         let mut deliveries = journal.deliveries(&payment.order).await?;
         deliveries.retain(|delivery| delivery.payment == id);
         Ok(Trace {
@@ -298,8 +326,43 @@ impl Flow {
             unread: journal.unread(&id).await?,
             quotes: journal.quotes(&id).await?,
             personal: journal.personal(&id).await?.is_some(),
+            exchanges: journal.exchanges(&id).await?,
+            callback: self.url(&["vipps", shop.as_str()])?,
             payment,
         })
+    }
+
+    /// The journal in numbers: see [`Journal::figures`] for how often to ask.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn figures(&self) -> Result<Figures, JournalError> {
+        self.inner.journal.figures().await
+    }
+
+    /// Payments with money still to capture whose reservation ends within this time, 180 days after
+    /// it was made (eCom guide, "Capture"); a thousand at the most.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn ending_reservations(
+        &self,
+        within: Duration,
+    ) -> Result<Vec<Payment>, JournalError> {
+        let now = self.inner.cx.now();
+        // A day for what lay between the payment's beginning and its reservation.
+        let from = before(now, RESERVED_FOR + DAY);
+        let to = before(now, RESERVED_FOR.saturating_sub(within));
+        let mut payments = self
+            .inner
+            .journal
+            .authorised_between(from, to, 1000)
+            .await?;
+        payments.retain(|payment| {
+            let begun = payment.authorised_at.unwrap_or(payment.created);
+            payment.sums.left_to_capture().is_positive() && after(begun, RESERVED_FOR) > now
+        });
+        Ok(payments)
     }
 
     fn entry(&self, shop: &ShopId) -> Result<Arc<Entry>, Error> {
@@ -442,6 +505,13 @@ impl Flow {
             flow.tell(&order).await;
         }));
     }
+}
+
+fn before(time: jiff::Timestamp, by: Duration) -> jiff::Timestamp {
+    jiff::SignedDuration::try_from(by)
+        .ok()
+        .and_then(|by| time.checked_sub(by).ok())
+        .unwrap_or(jiff::Timestamp::MIN)
 }
 
 /// Adds a note, once: the same text again is not news. The oldest of more than 50 give way.

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
+use tracing::Instrument;
 
-use super::Flow;
 use super::inbound::{plain, refusal};
+use super::{Flow, Shipping};
 use crate::api::ShippingCall;
-use crate::context::Context;
+use crate::context::{Context, span};
 use crate::error::{Error, ErrorKind, Who};
 use crate::journal::{Batch, LeaseKey, Quote, Write};
 use crate::payment::Payment;
@@ -23,20 +24,29 @@ impl Flow {
         call: &ShippingCall,
     ) -> Response<Bytes> {
         let reference = &payment.id.reference;
-        match self
+        let begun = cx.now();
+        let offer = self
             .offer(cx, payment, &Destination::Address(call.address.clone()))
-            .await
-        {
+            .await;
+        let how = match &offer {
+            Ok((options, _)) if options.is_empty() => Shipping::NotServed,
+            Ok((_, true)) => Shipping::Fresh,
+            Ok((_, false)) => Shipping::LastGood,
+            Err(_) => Shipping::Failed,
+        };
+        let observer = &self.inner.options.observer;
+        observer.shipping(&payment.order.shop, how, span(begun, cx.now()));
+        match offer {
             // eCom does not say what to answer where the shop does not deliver. ePayment's rule is
             // 400, and an empty list or a made-up option would be worse.
-            Ok(options) if options.is_empty() => {
+            Ok((options, _)) if options.is_empty() => {
                 tracing::info!(%reference, "the shop does not deliver to this address");
                 plain(
                     http::StatusCode::BAD_REQUEST,
                     "The shop does not deliver to this address.",
                 )
             }
-            Ok(options) => match self.api(payment.api) {
+            Ok((options, _)) => match self.api(payment.api) {
                 Ok(api) => api.shipping_answer(call, &options),
                 Err(error) => refusal(&error),
             },
@@ -47,25 +57,30 @@ impl Flow {
         }
     }
 
-    /// What is offered for a payment at an address: journaled before it is told.
+    /// What is offered for a payment at an address, and whether the shop said it now: journaled
+    /// before it is told.
     async fn offer(
         &self,
         cx: &Context,
         payment: &Payment,
         to: &Destination,
-    ) -> Result<Vec<QuotedOption>, Error> {
+    ) -> Result<(Vec<QuotedOption>, bool), Error> {
         let journal = &self.inner.journal;
         let adapter = self.adapter(&payment.order.shop)?;
         let budget = self.inner.options.quote_budget;
         let key = self.quote_key(payment, to);
+        let asked = tracing::info_span!("quote", reference = %payment.id.reference);
         let asked = cx
-            .within(budget, adapter.quote(cx, &payment.order, to))
+            .within(
+                budget,
+                adapter.quote(cx, &payment.order, to).instrument(asked),
+            )
             .await;
         let answer = asked
             .unwrap_or_else(|| Err(late(budget)))
             .and_then(|options| check_options(&options, payment.amount.currency).map(|()| options));
         let (options, fresh) = match answer {
-            Ok(options) if options.is_empty() => return Ok(Vec::new()),
+            Ok(options) if options.is_empty() => return Ok((Vec::new(), true)),
             Ok(options) => (options, true),
             Err(error) => match journal.last_quote(&key).await? {
                 Some(last) => {
@@ -100,7 +115,7 @@ impl Flow {
             journal
                 .write(Batch::under(&lease).with(Write::Quote(quote)))
                 .await?;
-            Ok(options)
+            Ok((options, fresh))
         }
         .await;
         self.release(lease).await;

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tracing::Instrument;
 
-use super::{Flow, add_note, busy, pace, unknown_payment};
+use super::{Flow, Learnt, add_note, busy, pace, unknown_payment};
 use crate::api::{ApiError, Operation, OperationKind, Truth, TruthState};
 use crate::context::{Context, after as later, span};
 use crate::error::Error;
@@ -26,7 +27,11 @@ impl Flow {
         let Some(lease) = self.lease(cx, LeaseKey::payment(id), wait).await? else {
             return Err(busy(&id.reference));
         };
-        let result = self.reconcile_and_end(cx, &lease, id).await;
+        let reads = tracing::info_span!("reconcile", reference = %id.reference);
+        let result = self
+            .reconcile_and_end(cx, &lease, id)
+            .instrument(reads)
+            .await;
         self.release(lease).await;
         result
     }
@@ -45,7 +50,11 @@ impl Flow {
             else {
                 return Ok(());
             };
-            let result = self.reconcile_and_end(cx, &lease, id).await;
+            let reads = tracing::info_span!("reconcile", reference = %id.reference);
+            let result = self
+                .reconcile_and_end(cx, &lease, id)
+                .instrument(reads)
+                .await;
             self.release(lease).await;
             result?;
             if self.inner.journal.unread(id).await?.is_empty() {
@@ -131,7 +140,10 @@ impl Flow {
         let read = match self.caller(&payment) {
             Ok(caller) => {
                 let currency = payment.amount.currency;
-                api.read(cx, &caller, &id.reference, currency).await
+                let watch = self.watch(cx, &*api, id);
+                let read = api.read(&watch.cx, &caller, &id.reference, currency).await;
+                watch.end("details", &read);
+                read
             }
             Err(error) => Err(ApiError::Refused(error)),
         };
@@ -161,6 +173,7 @@ impl Flow {
                 } else {
                     Audience::Journal
                 };
+                self.observe(&payment, &news, !hints.is_empty(), cx.now());
                 announce(&mut payment, news, cx.now(), audience, &mut batch);
                 payment.next_look = pace::next_look(&payment, cx.now(), api.window());
                 Ok(())
@@ -224,6 +237,7 @@ impl Flow {
         };
         if payment != before || !batch.writes.is_empty() {
             batch.push(Write::Update(Box::new(payment.clone())));
+            self.inner.notes.ride(id, &mut batch);
             journal.write(batch).await?;
         }
         if payment.events != before.events {
@@ -231,6 +245,27 @@ impl Flow {
             self.tell_soon(payment.order.clone(), Duration::ZERO);
         }
         result.map(|()| payment)
+    }
+
+    /// Tells the observer what was learnt of what the customer did.
+    fn observe(&self, payment: &Payment, news: &[News], called: bool, now: Timestamp) {
+        let (observer, shop) = (&self.inner.options.observer, &payment.order.shop);
+        for item in news {
+            match &item.what {
+                EventKind::Authorised { .. } => {
+                    let at = item.at.unwrap_or(now);
+                    observer.reserved(shop, span(payment.created, at));
+                }
+                EventKind::Rejected | EventKind::Expired => {}
+                _ => continue,
+            }
+            let by = if called {
+                Learnt::Callback
+            } else {
+                Learnt::Look
+            };
+            observer.outcome(shop, by);
+        }
     }
 
     /// Finds the chosen delivery among what was quoted: it is exactly what was offered under that id.

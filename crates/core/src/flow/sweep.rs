@@ -73,6 +73,9 @@ impl Flow {
             .await
         };
         let (commands, payments, orders) = join3(commands, payments, orders).await;
+        if let Err(error) = self.write_notes().await {
+            tracing::warn!(%error, "what went between us and Vipps could not be noted");
+        }
         Swept {
             resumed: commands.0,
             read: payments.0,

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::{Flow, pace};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Who};
@@ -109,10 +111,23 @@ impl Flow {
         if self.engine_waits(&order) {
             return Ok(Next::Wait);
         }
+        let tells = tracing::info_span!("tell", %reference, event = event.what.word());
         let recorded = cx
-            .within(TELL_WITHIN, adapter.record(cx, &order, &payment, event))
+            .within(
+                TELL_WITHIN,
+                adapter
+                    .record(cx, &order, &payment, event)
+                    .instrument(tells),
+            )
             .await;
-        match recorded.unwrap_or_else(|| Err(RecordError::Later(slow()))) {
+        let recorded = recorded.unwrap_or_else(|| Err(RecordError::Later(slow())));
+        let how = match &recorded {
+            Ok(_) | Err(RecordError::NotShowable(_)) => super::Told::Knows,
+            Err(RecordError::Later(_)) => super::Told::Later,
+            Err(RecordError::Never(_)) => super::Told::Never,
+        };
+        self.inner.options.observer.told(&order.shop, how);
+        match recorded {
             Ok(Recorded { order: new }) => {
                 tracing::info!(%reference, order = %order, event = event.what.word(), "the shop knows");
                 if let Some(new) = new.filter(|new| *new != order && new.shop == order.shop) {

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Batch, Command, CommandState, Delivery, Filter, InboxItem, Journal, JournalError, Lease,
-    LeaseKey, Placed, Quote, Write,
+    Batch, Command, CommandState, Count, Delivery, EXCHANGES_KEPT, Exchange, Figures, Filter,
+    InboxItem, Journal, JournalError, Lease, LeaseKey, Placed, Quote, Write,
 };
 use crate::ids::{CallerKey, DeliveryId, OrderRef, ShopId};
-use crate::payment::{Payment, PaymentEvent, PaymentId, Personal};
+use crate::payment::{Payment, PaymentEvent, PaymentId, PaymentState, Personal};
 use crate::reference::Reference;
 
 /// A journal in memory. It is gone with the process.
@@ -36,10 +36,11 @@ struct Tables {
     events: BTreeMap<(PaymentId, u64), PaymentEvent>,
     /// The keys of the events in the order of their writing: the first is at place 1.
     feed: Vec<(PaymentId, u64)>,
-    // The three that follow are in the order of their first writing.
+    // The four that follow are in the order of their first writing.
     commands: Vec<Command>,
     inbox: Vec<Received>,
     quotes: Vec<Quote>,
+    exchanges: Vec<Exchange>,
     deliveries: BTreeMap<DeliveryId, Delivery>,
     personal: BTreeMap<PaymentId, Personal>,
 }
@@ -143,6 +144,7 @@ impl Tables {
                 }
                 self.quotes.push(quote);
             }
+            Write::Exchange(exchange) => self.note(*exchange),
         }
         Ok(())
     }
@@ -155,6 +157,27 @@ impl Tables {
                 ..payment
             },
         );
+    }
+
+    fn note(&mut self, exchange: Exchange) {
+        if !self.payments.contains_key(&exchange.payment) {
+            return;
+        }
+        if let Some(known) = self
+            .exchanges
+            .iter_mut()
+            .find(|known| known.id == exchange.id)
+        {
+            *known = exchange;
+            return;
+        }
+        let of = |known: &Exchange| known.payment == exchange.payment;
+        if self.exchanges.iter().filter(|known| of(known)).count() >= EXCHANGES_KEPT
+            && let Some(oldest) = self.exchanges.iter().position(of)
+        {
+            self.exchanges.remove(oldest);
+        }
+        self.exchanges.push(exchange);
     }
 
     fn known(&self, id: &PaymentId) -> Result<(), JournalError> {
@@ -500,5 +523,74 @@ impl Journal for MemoryJournal {
             .filter(|q| q.key == key)
             .max_by_key(|q| q.at)
             .cloned())
+    }
+
+    async fn exchanges(&self, id: &PaymentId) -> Result<Vec<Exchange>, JournalError> {
+        let state = self.state();
+        let of = |exchange: &&Exchange| exchange.payment == *id;
+        Ok(state.tables.exchanges.iter().filter(of).cloned().collect())
+    }
+
+    async fn figures(&self) -> Result<Figures, JournalError> {
+        let state = self.state();
+        let tables = &state.tables;
+        let mut counts: BTreeMap<(ShopId, String), Count> = BTreeMap::new();
+        for payment in tables.payments.values() {
+            let shop = payment.order.shop.clone();
+            counts
+                .entry((shop.clone(), state_text(&payment.state)))
+                .or_insert_with(|| Count {
+                    shop,
+                    state: payment.state.clone(),
+                    payments: 0,
+                })
+                .payments += 1;
+        }
+        let (parked, waiting): (Vec<&Delivery>, Vec<&Delivery>) = tables
+            .deliveries
+            .values()
+            .partition(|delivery| delivery.parked);
+        let open: Vec<&Command> = tables.commands.iter().filter(|c| c.is_open()).collect();
+        Ok(Figures {
+            payments: counts.into_values().collect(),
+            to_tell: waiting.len() as u64,
+            oldest_to_tell: waiting.iter().map(|delivery| delivery.after).min(),
+            parked: parked.len() as u64,
+            open_commands: open.len() as u64,
+            oldest_command: open.iter().map(|command| command.created).min(),
+            unread: tables
+                .inbox
+                .iter()
+                .filter(|received| !received.read)
+                .count() as u64,
+        })
+    }
+
+    async fn authorised_between(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Payment>, JournalError> {
+        let state = self.state();
+        let mut payments: Vec<&Payment> = state
+            .tables
+            .payments
+            .values()
+            .filter(|payment| {
+                payment.state == PaymentState::Authorised && (from..to).contains(&payment.created)
+            })
+            .collect();
+        payments.sort_by_key(|payment| (payment.created, &payment.id));
+        Ok(payments.into_iter().take(most).cloned().collect())
+    }
+}
+
+/// A state as one text: its word, or for one that is not known its JSON.
+fn state_text(state: &PaymentState) -> String {
+    match serde_json::to_value(state) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
     }
 }

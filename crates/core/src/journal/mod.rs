@@ -5,6 +5,8 @@
 //! whole or not at all, and durable once [`Journal::write`] has returned. Each batch is conditional
 //! on the leases it was made under.
 
+mod exchange;
+mod figures;
 mod memory;
 #[cfg(feature = "testing")]
 pub mod suite;
@@ -25,6 +27,8 @@ use crate::payment::{Payment, PaymentEvent, PaymentId, PaymentState, Personal};
 use crate::reference::Reference;
 use crate::shipping::QuotedOption;
 
+pub use exchange::{EXCHANGES_KEPT, Exchange, Way};
+pub use figures::{Count, Figures};
 pub use memory::MemoryJournal;
 
 /// A durable record.
@@ -143,6 +147,22 @@ pub trait Journal: Debug + Send + Sync + 'static {
 
     /// The newest quote with this key: same shop, cart, country and post code.
     async fn last_quote(&self, key: &str) -> Result<Option<Quote>, JournalError>;
+
+    /// The journal in numbers. It looks at every payment: ask a few times a minute at the most.
+    async fn figures(&self) -> Result<Figures, JournalError>;
+
+    /// The authorised payments made from `from` on and before `to`, the oldest first (by `created`,
+    /// then by id).
+    async fn authorised_between(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Payment>, JournalError>;
+
+    /// What went between us and Vipps for a payment, in the order in which each was first written;
+    /// the newest [`EXCHANGES_KEPT`].
+    async fn exchanges(&self, id: &PaymentId) -> Result<Vec<Exchange>, JournalError>;
 }
 
 /// Writes that belong together.
@@ -202,6 +222,9 @@ pub enum Write {
     Erase(PaymentId),
     /// A quote.
     Quote(Quote),
+    /// A note of what went between us and Vipps, new or as it is now. It is not worth an error: for
+    /// a payment that is not there, nothing is kept.
+    Exchange(Box<Exchange>),
 }
 
 /// Something only one may do at a time.

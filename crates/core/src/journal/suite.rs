@@ -30,13 +30,14 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use super::{
-    Batch, CancelReason, Command, CommandState, CommandVerb, Cursor, Delivery, Filter, InboxItem,
-    Journal, JournalError, Lease, LeaseKey, Placed, Quote, Told, Write,
+    Batch, CancelReason, Command, CommandState, CommandVerb, Count, Cursor, Delivery,
+    EXCHANGES_KEPT, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey,
+    Placed, Quote, Told, Way, Write,
 };
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::{
-    AccountId, CallerKey, CommandId, DeliveryId, EventId, IdempotencyKey, InboxId, LineId, Msn,
-    OrderId, OrderRef, ShopId,
+    AccountId, CallerKey, CommandId, DeliveryId, EventId, ExchangeId, IdempotencyKey, InboxId,
+    LineId, Msn, OrderId, OrderRef, ShopId,
 };
 use crate::money::{Currency, Money, VatRate};
 use crate::order::{Buyer, Express, Line, LineKind, Order};
@@ -94,6 +95,10 @@ pub const RECORD_CASES: &[(&str, Case)] = cases![
     a_user_is_found_in_one_shop,
     quotes_come_by_number_and_the_last_by_key,
     odd_texts_are_kept_as_they_are,
+    exchanges_come_in_the_order_of_their_first_writing,
+    of_many_exchanges_the_newest_are_kept,
+    the_figures_count_what_is_there,
+    what_was_authorised_in_a_time_comes_oldest_first,
 ];
 
 /// The cases about leases, and about batches under them.
@@ -348,6 +353,28 @@ fn quote(reference: &str, number: u64, key: &str, at: Timestamp) -> Quote {
     }
 }
 
+fn exchange(reference: &str, name: &str, at: Timestamp) -> Exchange {
+    Exchange {
+        id: ExchangeId::new(name).unwrap(),
+        payment: id(reference),
+        way: Way::Sent,
+        at,
+        last: at,
+        times: 1,
+        peer: "apitest.vipps.no".into(),
+        what: format!("GET /ecomm/v2/payments/{reference}/details"),
+        status: Some(200),
+        ms: 112,
+        said: None,
+        answered: Some(r#"{"status":"RESERVE"}"#.into()),
+        why: None,
+    }
+}
+
+fn exchange_write(exchange: &Exchange) -> Write {
+    Write::Exchange(Box::new(exchange.clone()))
+}
+
 fn insert(payment: Payment) -> Write {
     Write::Insert(Box::new(payment))
 }
@@ -461,6 +488,8 @@ async fn an_empty_journal_has_nothing(journal: Subject) {
     );
     assert!(journal.quotes(&nobody).await.unwrap().is_empty());
     assert_eq!(journal.last_quote("key").await.unwrap(), None);
+    assert!(journal.exchanges(&nobody).await.unwrap().is_empty());
+    assert_eq!(journal.figures().await.unwrap(), Figures::default());
 }
 
 async fn a_payment_comes_back_as_it_was_written(journal: Subject) {
@@ -1768,6 +1797,185 @@ async fn odd_texts_are_kept_as_they_are(journal: Subject) {
 }
 
 // Leases.
+
+async fn exchanges_come_in_the_order_of_their_first_writing(journal: Subject) {
+    let first = exchange("acme-1001", "e1", at(9));
+    let refused = Exchange {
+        way: Way::Received,
+        peer: "127.0.0.1, forwarded for 192.0.2.7".into(),
+        what: "callback".into(),
+        status: Some(401),
+        answered: None,
+        why: Some("the call for acme-1001 shows a wrong token".into()),
+        ..exchange("acme-1001", "e2", at(3))
+    };
+    let unsent = Exchange {
+        status: None,
+        why: Some("not sent".into()),
+        ..exchange("acme-1001", "e3", at(5))
+    };
+    let other = exchange("acme-1002", "e4", at(1));
+    let stranger = exchange("acme-1003", "e5", at(1));
+    done(
+        &journal,
+        [
+            insert(payment("acme-1001")),
+            insert(payment("acme-1002")),
+            exchange_write(&first),
+            exchange_write(&refused),
+            exchange_write(&unsent),
+            exchange_write(&other),
+            // Of a payment that is not there: nothing is kept, and the rest is done.
+            exchange_write(&stranger),
+        ],
+    )
+    .await;
+    let again = Exchange {
+        last: at(20),
+        times: 12,
+        ms: 99,
+        ..first
+    };
+    done(&journal, [exchange_write(&again)]).await;
+    assert_eq!(
+        journal.exchanges(&id("acme-1001")).await.unwrap(),
+        [again, refused, unsent]
+    );
+    assert_eq!(journal.exchanges(&id("acme-1002")).await.unwrap(), [other]);
+    assert!(
+        journal
+            .exchanges(&id("acme-1003"))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+async fn of_many_exchanges_the_newest_are_kept(journal: Subject) {
+    let other = exchange("acme-1002", "other", at(0));
+    done(
+        &journal,
+        [
+            insert(payment("acme-1001")),
+            insert(payment("acme-1002")),
+            exchange_write(&other),
+        ],
+    )
+    .await;
+    let all: Vec<Exchange> = (0..EXCHANGES_KEPT as i64 + 7)
+        .map(|number| exchange("acme-1001", &format!("e{number}"), at(number)))
+        .collect();
+    for some in all.chunks(40) {
+        journal
+            .write(Batch {
+                leases: Vec::new(),
+                writes: some.iter().map(exchange_write).collect(),
+            })
+            .await
+            .unwrap();
+    }
+    let kept = journal.exchanges(&id("acme-1001")).await.unwrap();
+    assert_eq!(kept, all[7..]);
+    // One that is written again drives out none.
+    done(&journal, [exchange_write(&all[8])]).await;
+    assert_eq!(journal.exchanges(&id("acme-1001")).await.unwrap(), all[7..]);
+    assert_eq!(journal.exchanges(&id("acme-1002")).await.unwrap(), [other]);
+}
+
+async fn the_figures_count_what_is_there(journal: Subject) {
+    let in_state = |reference: &str, shop_name: &str, state: PaymentState| {
+        let mut payment = payment(reference);
+        payment.order.shop = shop(shop_name);
+        payment.state = state;
+        insert(payment)
+    };
+    let unknown = PaymentState::Unknown("SOMETHING".into());
+    let parked = Delivery {
+        parked: true,
+        ..delivery("1002", "d3", at(1), at(1))
+    };
+    done(
+        &journal,
+        [
+            in_state("acme-1001", "shop", PaymentState::Authorised),
+            in_state("acme-1002", "shop", PaymentState::Authorised),
+            in_state("acme-1003", "shop", unknown.clone()),
+            in_state("acme-1004", "other", PaymentState::Expired),
+            command_write(command("acme-1001", "c1", at(5), open(at(50)))),
+            command_write(command("acme-1001", "c2", at(3), open(at(60)))),
+            command_write(command("acme-1001", "c3", at(1), CommandState::Done)),
+            Write::Deliver(delivery("1001", "d1", at(8), at(9))),
+            Write::Deliver(delivery("1001", "d2", at(7), at(70))),
+            Write::Deliver(parked),
+            Write::Receive(item("acme-1001", "i1", at(1))),
+            Write::Receive(item("acme-1001", "i2", at(2))),
+            Write::Read(inbox_id("i1")),
+        ],
+    )
+    .await;
+    let count = |name: &str, state, payments| Count {
+        shop: shop(name),
+        state,
+        payments,
+    };
+    let mut figures = journal.figures().await.unwrap();
+    figures
+        .payments
+        .sort_by_key(|count| (count.shop.clone(), format!("{:?}", count.state)));
+    assert_eq!(
+        figures,
+        Figures {
+            payments: vec![
+                count("other", PaymentState::Expired, 1),
+                count("shop", PaymentState::Authorised, 2),
+                count("shop", unknown, 1),
+            ],
+            to_tell: 2,
+            oldest_to_tell: Some(at(7)),
+            parked: 1,
+            open_commands: 2,
+            oldest_command: Some(at(3)),
+            unread: 1,
+        }
+    );
+}
+
+async fn what_was_authorised_in_a_time_comes_oldest_first(journal: Subject) {
+    let made = |reference: &str, created: i64, state: PaymentState| {
+        insert(Payment {
+            created: at(created),
+            state,
+            ..payment(reference)
+        })
+    };
+    done(
+        &journal,
+        [
+            made("acme-1001", 30, PaymentState::Authorised),
+            made("acme-1002", 10, PaymentState::Authorised),
+            made("acme-1003", 20, PaymentState::Expired),
+            made("acme-1004", 20, PaymentState::Authorised),
+            made("acme-1005", 9, PaymentState::Authorised),
+        ],
+    )
+    .await;
+    let between = async |from, to, most| {
+        let found = journal
+            .authorised_between(at(from), at(to), most)
+            .await
+            .unwrap();
+        references(&found)
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(between(10, 30, 9).await, ["acme-1002", "acme-1004"]);
+    assert_eq!(
+        between(0, 31, 3).await,
+        ["acme-1005", "acme-1002", "acme-1004"]
+    );
+    assert!(between(31, 99, 9).await.is_empty());
+}
 
 async fn taken(journal: &Subject, key: &LeaseKey, now: i64, until: i64) -> Lease {
     let lease = journal

@@ -10,6 +10,8 @@
     reason = "tests"
 )]
 
+mod exchanges;
+mod observed;
 mod review;
 mod world;
 

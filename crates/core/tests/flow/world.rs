@@ -39,6 +39,8 @@ pub struct State {
     pub faults: VecDeque<(&'static str, Fault)>,
     pub reads: usize,
     pub down: bool,
+    /// What the flow told its observer.
+    pub heard: Vec<String>,
     pub slow: Option<Duration>,
     pub done_keys: HashMap<String, i64>,
     /// What the summary says beyond the history.
@@ -153,6 +155,36 @@ impl FakeVipps {
                 what.amount.minor,
                 Some(what.key.as_str()),
             );
+        }
+    }
+}
+
+impl FakeVipps {
+    fn hear(&self, what: String) {
+        self.0.lock().unwrap().heard.push(what);
+    }
+}
+
+/// It listens to the flow too.
+impl kasse_core::flow::Observer for FakeVipps {
+    fn reserved(&self, _: &ShopId, after: Duration) {
+        self.hear(format!("reserved after {} s", after.as_secs()));
+    }
+    fn outcome(&self, _: &ShopId, by: kasse_core::flow::Learnt) {
+        self.hear(format!("learnt by {by:?}"));
+    }
+    fn called_back(&self, _: &ShopId) {
+        self.hear("called back".into());
+    }
+    fn refused_call(&self, _: &ShopId, status: u16) {
+        self.hear(format!("refused {status}"));
+    }
+    fn shipping(&self, _: &ShopId, how: kasse_core::flow::Shipping, took: Duration) {
+        self.hear(format!("shipping {how:?} in {} s", took.as_secs()));
+    }
+    fn told(&self, _: &ShopId, how: kasse_core::flow::Told) {
+        if how != kasse_core::flow::Told::Knows {
+            self.hear(format!("told: {how:?}"));
         }
     }
 }
@@ -631,6 +663,7 @@ impl World {
                 )],
             },
             quote_budget: Duration::from_secs(6),
+            observer: Arc::new(vipps.clone()),
         };
         let flow = Flow::new(
             options,

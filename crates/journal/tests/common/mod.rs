@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use kasse_core::journal::{
-    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Placed,
-    Quote, Write,
+    Batch, Command, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
+    LeaseKey, Placed, Quote, Write,
 };
 use kasse_core::{
     AccountId, ApiKind, CallerKey, Currency, Money, Msn, OrderId, OrderRef, Payment, PaymentEvent,
@@ -211,5 +211,19 @@ impl Journal for Reopened {
     }
     async fn last_quote(&self, key: &str) -> Result<Option<Quote>, JournalError> {
         reopened!(self, last_quote(key))
+    }
+    async fn exchanges(&self, id: &PaymentId) -> Result<Vec<Exchange>, JournalError> {
+        reopened!(self, exchanges(id))
+    }
+    async fn figures(&self) -> Result<Figures, JournalError> {
+        reopened!(self, figures())
+    }
+    async fn authorised_between(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Payment>, JournalError> {
+        reopened!(self, authorised_between(from, to, most))
     }
 }

@@ -14,7 +14,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use super::file::AdminFile;
-use super::{Act, Acted, PaymentList, PaymentView, ProblemDetails, Query, TraceView};
+use super::{
+    Act, Acted, FoundView, PaymentList, PaymentView, ProblemDetails, Query, ReachView, TraceView,
+};
 
 /// How long the server may take: a little more than it allows itself.
 const WITHIN: Duration = Duration::from_secs(35);
@@ -158,6 +160,27 @@ impl Client {
             Bytes::new(),
         )
         .await
+    }
+
+    /// Which of the configured accounts know a reference, in the journal and at Vipps.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn find(&self, reference: &Reference) -> Result<FoundView, ClientError> {
+        self.ask(
+            Method::GET,
+            &format!("/admin/find/{reference}"),
+            Bytes::new(),
+        )
+        .await
+    }
+
+    /// Whether the public URL leads to this kasse.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn reach(&self) -> Result<ReachView, ClientError> {
+        self.ask(Method::GET, "/admin/reach", Bytes::new()).await
     }
 
     /// Takes reserved money: a decimal such as `79.90`, or what is left. With a key, asking again

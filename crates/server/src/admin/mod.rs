@@ -9,6 +9,10 @@
 //! | `POST /admin/payments/{shop}/{reference}/refund` `{"amount": "79.90", "key": "…"}` | gives back taken money; without an amount what is left |
 //! | `POST /admin/payments/{shop}/{reference}/cancel` `{"key": "…"}` | lets the payment go, or what is left of it |
 //!
+//! | `GET /admin/find/{reference}` | which of the configured accounts know a reference, in the journal and at Vipps |
+//! | `GET /admin/reach` | whether the public URL leads here |
+//! | `GET /metrics` | numbers for Prometheus; it alone is answered without the token |
+//!
 //! The three that act answer `{"outcome": "done" | "pending" | "refused", "payment" | "error": …}`
 //! ([`Acted`]); what cannot be asked is answered as `application/problem+json` ([`ProblemDetails`],
 //! RFC 9457). No answer holds personal data, a link to pay with or a link to the customer's order.
@@ -19,7 +23,7 @@ mod routes;
 
 use jiff::Timestamp;
 use kasse_core::journal::{
-    Command, CommandState, CommandVerb, Cursor, Delivery, Filter, InboxItem, Quote,
+    Command, CommandState, CommandVerb, Cursor, Delivery, Exchange, Filter, InboxItem, Quote, Way,
 };
 use kasse_core::{
     AccountId, ApiKind, Currency, Error, Money, Note, OrderId, Payment, PaymentEvent, PaymentId,
@@ -192,6 +196,96 @@ pub struct TraceView {
     pub unread: Vec<UnreadView>,
     /// Which deliveries were offered, the oldest first.
     pub quotes: Vec<QuoteView>,
+    /// What went between kasse and Vipps, in its order; the newest hundred.
+    pub exchanges: Vec<ExchangeView>,
+    /// Where Vipps was asked to call back: it adds `/v2/payments/{reference}`.
+    pub callback: String,
+}
+
+/// One request between kasse and Vipps, and its answer. Of the bodies only what is neither secret
+/// nor personal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExchangeView {
+    /// Who asked whom.
+    pub way: Way,
+    /// When, the first time.
+    pub at: Timestamp,
+    /// The last time.
+    pub last: Timestamp,
+    /// How often it came alike.
+    pub times: u32,
+    /// The other side.
+    pub peer: String,
+    /// What was asked.
+    pub what: String,
+    /// The HTTP status of the answer.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// How long the answer took, in milliseconds.
+    pub ms: u64,
+    /// The request's body.
+    #[serde(default)]
+    pub said: Option<String>,
+    /// The answer's body.
+    #[serde(default)]
+    pub answered: Option<String>,
+    /// Why it was refused, not sent, or not answered.
+    #[serde(default)]
+    pub why: Option<String>,
+}
+
+impl From<Exchange> for ExchangeView {
+    fn from(exchange: Exchange) -> Self {
+        Self {
+            way: exchange.way,
+            at: exchange.at,
+            last: exchange.last,
+            times: exchange.times,
+            peer: exchange.peer,
+            what: exchange.what,
+            status: exchange.status,
+            ms: exchange.ms,
+            said: exchange.said,
+            answered: exchange.answered,
+            why: exchange.why,
+        }
+    }
+}
+
+/// Whether the public URL leads to this kasse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReachView {
+    /// The public URL.
+    pub url: String,
+    /// Does it lead here?
+    pub reached: bool,
+    /// What was found, and what to do where it does not.
+    pub why: String,
+}
+
+/// Which of the configured keys know a reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundView {
+    /// The reference that was looked for.
+    pub reference: Reference,
+    /// What each account says.
+    pub accounts: Vec<AccountFoundView>,
+    /// What follows from it, and what to do.
+    pub advice: String,
+}
+
+/// What one account says of a reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountFoundView {
+    /// Its name in the configuration.
+    pub account: AccountId,
+    /// The sales unit.
+    pub msn: kasse_core::Msn,
+    /// What the journal has under it: shop, order and state.
+    #[serde(default)]
+    pub journal: Option<PaymentView>,
+    /// What Vipps answers under these keys.
+    pub vipps: kasse_core::flow::AtVipps,
 }
 
 /// What was asked of Vipps.

@@ -1,5 +1,6 @@
 //! The admin door's answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,7 +10,7 @@ use axum::extract::{Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::header::{AUTHORIZATION, CACHE_CONTROL};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kasse_core::{
     CallerKey, Error, ErrorKind, Flow, Outcome, Part, Reference, ShopFlow, ShopId, Target, Who,
@@ -19,10 +20,16 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
-use super::{Act, Acted, PaymentList, PaymentView, Query, TraceView, amount};
+use super::{
+    AccountFoundView, Act, Acted, FoundView, PaymentList, PaymentView, Query, TraceView, amount,
+};
 use crate::http::{Work, from_json, read};
+use crate::metrics::Metrics;
 use crate::problem::{json, problem, unauthorised};
+use crate::reach::Reach;
 
+/// The format of the metrics.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// How long a request may take in all.
 const WITHIN: Duration = Duration::from_secs(30);
 /// How long an ask may wait for Vipps before it is answered "pending".
@@ -34,6 +41,8 @@ pub(crate) struct Admin {
     pub(crate) flow: Flow,
     pub(crate) work: Work,
     pub(crate) token: SecretString,
+    pub(crate) reach: Reach,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 pub(crate) fn router(admin: Admin) -> Router {
@@ -41,6 +50,8 @@ pub(crate) fn router(admin: Admin) -> Router {
         .route("/admin/payments", get(list))
         .route("/admin/payments/{shop}/{reference}", get(show))
         .route("/admin/payments/{shop}/{reference}/{verb}", post(act))
+        .route("/admin/find/{reference}", get(find))
+        .route("/admin/reach", get(reach))
         .fallback(async || {
             problem(not_found(
                 "There is no such page",
@@ -48,7 +59,17 @@ pub(crate) fn router(admin: Admin) -> Router {
             ))
         })
         .layer(middleware::from_fn_with_state(admin.clone(), authenticate))
+        // Numbers alone, by shop: for anybody on this machine, so that a scraper needs no token that
+        // changes at each start.
+        .route("/metrics", get(metrics))
         .with_state(admin)
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    match admin.metrics.text(&admin.flow).await {
+        Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 /// Lets in who shows the token. All paths alike, so that nothing is learnt without it.
@@ -106,12 +127,49 @@ async fn show(State(admin): State<Admin>, Path(path): Path<(String, String)>) ->
             to_tell: trace.deliveries.into_iter().map(Into::into).collect(),
             unread: trace.unread.into_iter().map(Into::into).collect(),
             quotes: trace.quotes.into_iter().map(Into::into).collect(),
+            exchanges: trace.exchanges.into_iter().map(Into::into).collect(),
+            callback: trace.callback.into(),
         })
     };
     match found.await {
         Ok(trace) => json(StatusCode::OK, &trace),
         Err(error) => problem(error),
     }
+}
+
+/// Asks each account.
+async fn find(State(admin): State<Admin>, Path(reference): Path<String>) -> Response {
+    let Ok(reference) = Reference::new(reference) else {
+        return problem(Error::invalid(
+            "It cannot be looked for",
+            "it is no reference: 8 to 50 of a-z, A-Z, 0-9 and -.",
+            "Copy the reference again, from the shop or from Vipps' portal.",
+        ));
+    };
+    let cx = admin.flow.context();
+    let cx = cx.until(after(cx.now(), ANSWER_WITHIN));
+    match admin.flow.whereabouts(&cx, &reference).await {
+        Ok(found) => {
+            let advice = found.advice();
+            let accounts = found.accounts.into_iter().map(|found| AccountFoundView {
+                account: found.account,
+                msn: found.msn,
+                journal: found.journal.map(|payment| (*payment).into()),
+                vipps: found.vipps,
+            });
+            let view = FoundView {
+                reference,
+                accounts: accounts.collect(),
+                advice,
+            };
+            json(StatusCode::OK, &view)
+        }
+        Err(error) => problem(error),
+    }
+}
+
+async fn reach(State(admin): State<Admin>) -> Response {
+    json(StatusCode::OK, &admin.reach.check(&admin.flow).await)
 }
 
 /// Which of the three.

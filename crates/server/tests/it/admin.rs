@@ -455,3 +455,35 @@ async fn a_server_that_is_not_there_is_said_to_be_so() {
     let error = Client::from_data_dir(folder.path()).unwrap_err();
     assert!(matches!(error, ClientError::Unreadable { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn the_metrics_are_for_everybody_on_this_machine() {
+    let folder = Folder::new();
+    let service = start(&folder).await;
+    let answer = ask(&service, Method::GET, "/metrics", None, "").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(
+        answer.headers()["content-type"],
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
+    // The order of labels of one name is nobody's promise.
+    let mut lines: Vec<&str> = std::str::from_utf8(answer.body())
+        .unwrap()
+        .lines()
+        .collect();
+    assert_eq!(lines.pop(), Some("# EOF"));
+    lines.sort_unstable();
+    insta::assert_snapshot!("metrics", lines.join("\n"));
+    service.shutdown().await;
+}
+
+#[tokio::test]
+async fn without_a_journal_the_metrics_say_so() {
+    let folder = Folder::new();
+    let service = bench::start(folder.path(), Arc::new(bench::Broken)).await;
+    let answer = ask(&service, Method::GET, "/metrics", None, "").await;
+    let text = std::str::from_utf8(answer.body()).unwrap();
+    assert!(text.contains("kasse_journal_readable 0"), "{text}");
+    assert!(!text.contains("kasse_payments{"), "{text}");
+    service.shutdown().await;
+}

@@ -15,8 +15,8 @@ use kasse_core::api::{
     OperationKind, PaymentApi, ShippingCall, System, Truth, TruthState,
 };
 use kasse_core::journal::{
-    Batch, Command, Delivery, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey, Placed,
-    Quote,
+    Batch, Command, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
+    LeaseKey, Placed, Quote,
 };
 use kasse_core::registry::{Plugin, Setup};
 use kasse_core::{
@@ -342,6 +342,9 @@ broken! {
     payments_of_user(&ShopId, &str) -> Vec<PaymentId>;
     quotes(&PaymentId) -> Vec<Quote>;
     last_quote(&str) -> Option<Quote>;
+    exchanges(&PaymentId) -> Vec<Exchange>;
+    figures() -> Figures;
+    authorised_between(Timestamp, Timestamp, usize) -> Vec<Payment>;
 }
 
 /// A configuration for a service in a folder, on free ports.

@@ -22,10 +22,42 @@ use url::Url;
 
 use crate::headers;
 use crate::limits::{Counted, Limits};
-use crate::token::{Purpose, Tokens};
+use crate::token::{KeysTried, Purpose, Tokens};
 
 /// How long an initiate, a capture, a refund or a cancellation may take.
 const ACT: Duration = Duration::from_secs(30);
+/// Fields whose values are neither secret nor personal (eCom OpenAPI 2.0.3, Access token API). Not
+/// among them: `fallBack` and `consentRemovalPrefix`, whose addresses hold secrets of ours, and free
+/// texts, which may name anybody.
+const HARMLESS: &[&str] = &[
+    "orderId",
+    "merchantSerialNumber",
+    "amount",
+    "status",
+    "operation",
+    "operationSuccess",
+    "transactionId",
+    "requestId",
+    "timeStamp",
+    "capturedAmount",
+    "refundedAmount",
+    "remainingAmountToCapture",
+    "remainingAmountToRefund",
+    "shouldReleaseRemainingFunds",
+    "callbackPrefix",
+    "paymentType",
+    "isApp",
+    "skipLandingPage",
+    "useExplicitCheckoutFlow",
+    "scope",
+    "shippingCost",
+    "shippingMethodId",
+    "errorGroup",
+    "errorCode",
+    "contextId",
+    "token_type",
+    "expires_in",
+];
 /// How long a read may take.
 const READ: Duration = Duration::from_secs(10);
 /// How long the customer has: 5 minutes to open the link and 5 in the app.
@@ -81,6 +113,11 @@ impl Ecom {
             request: requests::force_approve(caller, reference, phone, token),
         };
         self.act(cx, caller, call).await
+    }
+
+    /// Whether Vipps gives a token for an account's keys, and what its clock says. Nothing is kept.
+    pub async fn try_keys(&self, cx: &Context, caller: &Caller) -> KeysTried {
+        crate::token::try_keys(cx, caller).await
     }
 
     /// Sends it, with a token; once more, with a new one, when it is answered with 401.
@@ -307,6 +344,10 @@ impl PaymentApi for Ecom {
             .headers()
             .get(AUTHORIZATION)
             .map(|value| value.as_bytes())
+    }
+
+    fn harmless_fields(&self) -> &'static [&'static str] {
+        HARMLESS
     }
 
     fn shipping_answer(&self, call: &ShippingCall, options: &[QuotedOption]) -> Response<Bytes> {

@@ -64,6 +64,7 @@ pub(crate) fn flow(
             keys: vec![("one".into(), "k".repeat(32).into())],
         },
         quote_budget: Duration::from_secs(6),
+        observer: Arc::new(kasse_core::flow::Unobserved),
     };
     let journal = Arc::new(MemoryJournal::new());
     Ok((Flow::new(options, cx.clone(), journal, apis, accounts)?, cx))
