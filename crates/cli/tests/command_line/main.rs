@@ -8,6 +8,7 @@
 
 mod config;
 mod demo;
+mod deployed;
 mod operate;
 mod plugins;
 mod running;
