@@ -52,7 +52,7 @@ impl Reach {
             Ok((status, _)) => (
                 false,
                 format!(
-                    "another server answers there (HTTP {}). Let the proxy for this name pass /vipps/, /return/, /engine/ and /reach/ on to server.listen, with path and headers unchanged.",
+                    "another server answers there (HTTP {}). Let the proxy for this name pass /vipps/, /return/, /engine/, /v1/ and /reach/ on to server.listen, with path and headers unchanged.",
                     status.as_u16()
                 ),
             ),
