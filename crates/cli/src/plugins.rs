@@ -2,6 +2,7 @@
 //! dependency in this crate's manifest.
 
 use kasse_demo_shop as _;
+use kasse_vendure as _;
 
 use crate::output::say;
 use crate::table::Table;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use serde_json::{Value, json};
 
-use crate::Problem;
+use crate::{Problem, run};
 
 /// How long a page may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,24 +20,7 @@ pub(crate) fn find_or_install() -> Result<PathBuf, Problem> {
         return Ok(path);
     }
     println!("xtask: Chromium is not here; trying apt-get install chromium …");
-    let apt = |args: &[&str]| {
-        Command::new("apt-get")
-            .args(args)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    // The package lists may be missing or old; where they cannot be renewed, the old ones may do.
-    let _ = apt(&["update"]);
-    let installed = apt(&[
-        "install",
-        "--yes",
-        "--no-install-recommends",
-        "chromium",
-        "fonts-liberation",
-    ]);
+    let installed = run::apt_get_install(&["chromium", "fonts-liberation"]);
     match (installed, find()) {
         (_, Some(path)) => Ok(path),
         _ => Err(

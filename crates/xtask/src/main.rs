@@ -6,6 +6,7 @@ mod demo;
 mod journey;
 mod run;
 mod snapshots;
+mod vendure;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,7 +20,8 @@ The chores of the kasse project.
 Usage: cargo xtask <CHORE>
 
 Chores:
-  test               Everything: unit, integration and doc tests, the snapshots, the JSON API against its
+  test               Everything: unit, integration and doc tests, a real Vendure (Node and npm; installed
+                     by apt-get where they can be), the snapshots, the JSON API against its
                      document (schemathesis; installed by pip into the target folder), and the demo's
                      pages in a browser (Chromium; installed by apt-get where it can be). What cannot be
                      run here is said at the end; with CI=true it is a failure
@@ -58,19 +60,24 @@ fn main() -> ExitCode {
 
 /// Runs everything. What cannot be run here is said at the end.
 fn test() -> Result<(), Problem> {
+    let mut left_out = Vec::new();
     let snapshots = snapshots::Snapshots::watch()?;
-    run::step(
-        "tests of all crates, documentation included",
-        run::cargo()
-            .args(["test", "--workspace", "--all-features"])
-            .env("INSTA_UPDATE", "no")
-            .env("INSTA_SNAPSHOT_REFERENCES_FILE", snapshots.list()),
-    )?;
+    let mut tests = run::cargo();
+    tests
+        .args(["test", "--workspace", "--all-features"])
+        .env("INSTA_UPDATE", "no")
+        .env("INSTA_SNAPSHOT_REFERENCES_FILE", snapshots.list());
+    match vendure::find_or_install_node() {
+        Ok(()) => {
+            tests.env("KASSE_VENDURE_DIR", vendure::prepare()?);
+        }
+        Err(why) => left_out.push(format!("everything with Vendure: {why}")),
+    }
+    run::step("tests of all crates, documentation included", &mut tests)?;
     run::part("snapshots: each one belongs to a test", || {
         snapshots.check()
     })?;
 
-    let mut left_out = Vec::new();
     match api::find_or_install() {
         Ok(schemathesis) => run::part(API, || api::test(&schemathesis, &demo::binary()))?,
         Err(why) => left_out.push(format!("{API}: {why}")),

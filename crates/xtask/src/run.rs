@@ -1,7 +1,7 @@
 //! Running programs, and saying what runs and for how long.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::{Problem, root};
@@ -22,6 +22,23 @@ pub(crate) fn cargo() -> Command {
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
+/// Installs packages by apt-get, where there is one. Says whether it did.
+pub(crate) fn apt_get_install(packages: &[&str]) -> bool {
+    let apt = |args: &[&str]| {
+        Command::new("apt-get")
+            .args(args)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    // The package lists may be missing or old; where they cannot be renewed, the old ones may do.
+    let _ = apt(&["update"]);
+    let install = ["install", "--yes", "--no-install-recommends"];
+    apt(&[&install[..], packages].concat())
 }
 
 /// Runs a program whose output the reader sees.
