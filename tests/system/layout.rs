@@ -61,6 +61,7 @@ fn dependencies_point_one_way() {
         ("kasse-vipps", &["kasse-vipps", "kasse-core"]),
         ("kasse-journal", &["kasse-journal", "kasse-core"]),
         ("kasse-demo-shop", &["kasse-demo-shop", "kasse-core"]),
+        ("kasse-vendure", &["kasse-vendure", "kasse-core"]),
         (
             "kasse-server",
             &["kasse-server", "kasse-core", "kasse-vipps", "kasse-journal"],

@@ -22,17 +22,24 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     // As for other tests: only those with this in their name.
-    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let mut stage = Stage::start(folder.as_ref()).await;
         let (mut passed, mut failed) = (0, Vec::new());
         for (name, scenario) in scenarios::ALL {
-            if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted.as_str())) {
+            if wanted
+                .as_ref()
+                .is_some_and(|wanted| !name.contains(wanted.as_str()))
+            {
                 continue;
             }
             let start = Instant::now();
-            let played = std::panic::AssertUnwindSafe(scenario(&mut stage)).catch_unwind().await;
+            let played = std::panic::AssertUnwindSafe(scenario(&mut stage))
+                .catch_unwind()
+                .await;
             let time = start.elapsed().as_millis();
             match played {
                 Ok(()) => {
@@ -46,7 +53,14 @@ fn main() -> ExitCode {
             }
         }
         stage.end().await;
-        println!("vendure: {passed} scenarios passed, {} failed {failed:?}", failed.len());
-        if failed.is_empty() && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        println!(
+            "vendure: {passed} scenarios passed, {} failed {failed:?}",
+            failed.len()
+        );
+        if failed.is_empty() && passed > 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     })
 }

@@ -29,7 +29,10 @@ impl Session {
             headers.push(("authorization", &bearer));
         }
         let url = format!("{}/{}", stage.vendure, self.api);
-        let (_, answered, body) = stage.send(Method::POST, &url, &headers, body.into()).await.unwrap();
+        let (_, answered, body) = stage
+            .send(Method::POST, &url, &headers, body.into())
+            .await
+            .unwrap();
         if let Some(token) = answered.get("vendure-auth-token") {
             self.token = Some(token.to_str().unwrap().to_owned());
         }
@@ -49,8 +52,14 @@ pub(crate) struct Shopper {
 impl Shopper {
     /// With these in the cart.
     pub(crate) async fn with(stage: &Stage, cart: &[(&str, u32)]) -> Self {
-        let session = Session { api: "shop-api", token: None };
-        let mut shopper = Self { session, code: String::new() };
+        let session = Session {
+            api: "shop-api",
+            token: None,
+        };
+        let mut shopper = Self {
+            session,
+            code: String::new(),
+        };
         for (sku, quantity) in cart {
             shopper.add(stage, sku, *quantity).await;
         }
@@ -58,7 +67,13 @@ impl Shopper {
     }
 
     pub(crate) async fn add(&mut self, stage: &Stage, sku: &str, quantity: u32) {
-        let products = self.ask(stage, "{ products { items { variants { id sku } } } }", json!({})).await;
+        let products = self
+            .ask(
+                stage,
+                "{ products { items { variants { id sku } } } }",
+                json!({}),
+            )
+            .await;
         let variants = products["products"]["items"].as_array().unwrap().iter();
         let id = variants
             .map(|product| &product["variants"][0])
@@ -73,7 +88,10 @@ impl Shopper {
                 json!({ "id": id, "n": quantity }),
             )
             .await;
-        self.code = added["addItemToOrder"]["code"].as_str().unwrap_or_else(|| panic!("{added}")).to_owned();
+        self.code = added["addItemToOrder"]["code"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{added}"))
+            .to_owned();
     }
 
     /// Who, where to, how; and on to the payment.
@@ -93,7 +111,9 @@ impl Shopper {
             json!({ "c": customer, "a": address }),
         )
         .await;
-        let methods = self.ask(stage, "{ eligibleShippingMethods { id code } }", json!({})).await;
+        let methods = self
+            .ask(stage, "{ eligibleShippingMethods { id code } }", json!({}))
+            .await;
         let method = &methods["eligibleShippingMethods"][0];
         assert_eq!(method["code"], "parcel");
         self.ask(
@@ -123,9 +143,16 @@ impl Shopper {
     /// The same, where it has to work. Gives the payment's reference.
     pub(crate) async fn pay(&mut self, stage: &Stage) -> String {
         let order = self.try_to_pay(stage).await;
-        let payments = order["payments"].as_array().unwrap_or_else(|| panic!("{order}"));
-        let payment = payments.iter().rfind(|payment| payment["state"] == "Created").unwrap();
-        let redirect = payment["metadata"]["public"]["redirectUrl"].as_str().unwrap();
+        let payments = order["payments"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{order}"));
+        let payment = payments
+            .iter()
+            .rfind(|payment| payment["state"] == "Created")
+            .unwrap();
+        let redirect = payment["metadata"]["public"]["redirectUrl"]
+            .as_str()
+            .unwrap();
         assert!(redirect.starts_with(&stage.simulator.url()), "{redirect}");
         payment["transactionId"].as_str().unwrap().to_owned()
     }
@@ -142,9 +169,15 @@ impl Shopper {
     pub(crate) async fn express(&mut self, stage: &Stage) -> String {
         let query = "mutation { kasseExpress { redirectUrl message } }";
         let started = self.ask(stage, query, json!({})).await;
-        assert!(started["kasseExpress"]["redirectUrl"].is_string(), "{started}");
+        assert!(
+            started["kasseExpress"]["redirectUrl"].is_string(),
+            "{started}"
+        );
         let payments = stage.payments(&["list", "--order", &self.code]);
-        payments[0]["reference"].as_str().unwrap_or_else(|| panic!("{payments}")).to_owned()
+        payments[0]["reference"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{payments}"))
+            .to_owned()
     }
 
     /// The page that the storefront shows afterwards.
@@ -164,8 +197,12 @@ pub(crate) struct Merchant(Session);
 
 impl Merchant {
     pub(crate) async fn new(stage: &Stage) -> Self {
-        let mut session = Session { api: "admin-api", token: None };
-        let query = "mutation { login(username: \"superadmin\", password: \"superadmin\") { __typename } }";
+        let mut session = Session {
+            api: "admin-api",
+            token: None,
+        };
+        let query =
+            "mutation { login(username: \"superadmin\", password: \"superadmin\") { __typename } }";
         session.ask(stage, query, json!({})).await;
         Self(session)
     }
@@ -175,36 +212,61 @@ impl Merchant {
     }
 
     /// Looks at an order until it is right.
-    pub(crate) async fn sees(&mut self, stage: &Stage, code: &str, what: &str, right: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn sees(
+        &mut self,
+        stage: &Stage,
+        code: &str,
+        what: &str,
+        right: impl Fn(&Value) -> bool,
+    ) -> Value {
         let give_up = std::time::Instant::now() + crate::stage::PATIENCE;
         loop {
             let order = self.order(stage, code).await;
             if right(&order) {
                 return order;
             }
-            assert!(std::time::Instant::now() < give_up, "never {what}: {order:#}");
+            assert!(
+                std::time::Instant::now() < give_up,
+                "never {what}: {order:#}"
+            );
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     }
 
     /// Until the order is in a state.
     pub(crate) async fn sees_state(&mut self, stage: &Stage, code: &str, state: &str) -> Value {
-        self.sees(stage, code, state, |order| order["state"] == state).await
+        self.sees(stage, code, state, |order| order["state"] == state)
+            .await
     }
 
     pub(crate) async fn settle(&mut self, stage: &Stage, payment: &Value) -> Value {
-        self.act(stage, "settlePayment(id: $id)", "... on SettlePaymentError { paymentErrorMessage }", payment).await
+        self.act(
+            stage,
+            "settlePayment(id: $id)",
+            "... on SettlePaymentError { paymentErrorMessage }",
+            payment,
+        )
+        .await
     }
 
     pub(crate) async fn cancel(&mut self, stage: &Stage, payment: &Value) -> Value {
-        self.act(stage, "cancelPayment(id: $id)", "... on CancelPaymentError { paymentErrorMessage }", payment).await
+        self.act(
+            stage,
+            "cancelPayment(id: $id)",
+            "... on CancelPaymentError { paymentErrorMessage }",
+            payment,
+        )
+        .await
     }
 
     async fn act(&mut self, stage: &Stage, call: &str, error: &str, payment: &Value) -> Value {
         let query = format!(
             "mutation($id: ID!) {{ done: {call} {{ __typename ... on Payment {{ state }} ... on ErrorResult {{ message }} {error} }} }}"
         );
-        self.0.ask(stage, &query, json!({ "id": payment["id"] })).await["done"].take()
+        self.0
+            .ask(stage, &query, json!({ "id": payment["id"] }))
+            .await["done"]
+            .take()
     }
 
     pub(crate) async fn refund(&mut self, stage: &Stage, payment: &Value, amount: i64) -> Value {
@@ -218,7 +280,10 @@ impl Merchant {
     pub(crate) async fn cancel_order(&mut self, stage: &Stage, order: &Value) {
         let query = "mutation($id: ID!) { cancelOrder(input: { orderId: $id }) { __typename ... on ErrorResult { message } } }";
         let cancelled = self.0.ask(stage, query, json!({ "id": order["id"] })).await;
-        assert_eq!(cancelled["cancelOrder"]["__typename"], "Order", "{cancelled}");
+        assert_eq!(
+            cancelled["cancelOrder"]["__typename"], "Order",
+            "{cancelled}"
+        );
     }
 }
 

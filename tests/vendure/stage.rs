@@ -32,7 +32,10 @@ impl Stage {
     pub(crate) async fn start(installed: &Path) -> Self {
         let [port, shop_port, _] = ports();
         let resolve = format!("kasse.example=127.0.0.1:{port}").parse().unwrap();
-        let options = Options { resolve: vec![resolve], ..Options::default() };
+        let options = Options {
+            resolve: vec![resolve],
+            ..Options::default()
+        };
         let simulator = Simulator::start(options).await.unwrap();
         let folder = std::env::temp_dir().join(format!("kasse-vendure-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -91,7 +94,11 @@ storefront = "Fjell"
 
     fn log(&self, name: &str) -> std::fs::File {
         let path = self.folder.join(name);
-        std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap()
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .unwrap()
     }
 
     async fn start_kasse(&mut self) {
@@ -132,7 +139,9 @@ storefront = "Fjell"
         self.until("Vendure is ready", async |stage| {
             let log = std::fs::read(stage.folder.join("vendure.log")).ok()?;
             let new = log.get(usize::try_from(size).unwrap()..)?;
-            String::from_utf8_lossy(new).contains("shop ready").then_some(())
+            String::from_utf8_lossy(new)
+                .contains("shop ready")
+                .then_some(())
         })
         .await;
     }
@@ -140,7 +149,9 @@ storefront = "Fjell"
     /// Stops Vendure, as a service manager does.
     pub(crate) fn stop_vendure(&mut self) {
         let mut shop = self.shop.take().unwrap();
-        let asked = Command::new("kill").args(["-TERM", &shop.id().to_string()]).status();
+        let asked = Command::new("kill")
+            .args(["-TERM", &shop.id().to_string()])
+            .status();
         assert!(asked.unwrap().success());
         shop.wait().unwrap();
     }
@@ -156,7 +167,10 @@ storefront = "Fjell"
 
     /// The customer approves in the app.
     pub(crate) async fn approve(&self, reference: &str) -> kasse_simulator::Acted {
-        self.vipps().approve(MSN, reference, Approval::default()).await.unwrap()
+        self.vipps()
+            .approve(MSN, reference, Approval::default())
+            .await
+            .unwrap()
     }
 
     /// How often an operation reached Vipps.
@@ -164,7 +178,10 @@ storefront = "Fjell"
         let end = format!("/{reference}/{operation}");
         let filter = kasse_simulator::ExchangeFilter::default();
         let exchanges = self.vipps().exchanges(&filter);
-        exchanges.iter().filter(|exchange| exchange.url.ends_with(&end)).count()
+        exchanges
+            .iter()
+            .filter(|exchange| exchange.url.ends_with(&end))
+            .count()
     }
 
     /// The command that merchants run.
@@ -208,7 +225,10 @@ storefront = "Fjell"
             request = request.header(*name, *value);
         }
         let request = request.body(body).unwrap();
-        let answer = self.transport.send(request, Duration::from_secs(40)).await?;
+        let answer = self
+            .transport
+            .send(request, Duration::from_secs(40))
+            .await?;
         let (parts, body) = answer.into_parts();
         Ok((parts.status, parts.headers, body))
     }
@@ -218,7 +238,10 @@ storefront = "Fjell"
             let log = std::fs::read(self.folder.join(name)).unwrap_or_default();
             let log = String::from_utf8_lossy(&log).into_owned();
             let lines: Vec<&str> = log.lines().collect();
-            format!("--- {name}\n{}\n", lines[lines.len().saturating_sub(30)..].join("\n"))
+            format!(
+                "--- {name}\n{}\n",
+                lines[lines.len().saturating_sub(30)..].join("\n")
+            )
         };
         tail("kasse.log") + &tail("vendure.log")
     }
@@ -250,7 +273,10 @@ fn ports() -> [u16; 3] {
     let mut first = u16::try_from(5_000 + (std::process::id() * 7) % 9_000).unwrap();
     loop {
         let three = [first, first + 1, first + 2];
-        if three.iter().all(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()) {
+        if three
+            .iter()
+            .all(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        {
             return three;
         }
         first += 3;

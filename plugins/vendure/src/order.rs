@@ -240,6 +240,7 @@ impl VendureOrder {
                 language: self.language(),
             },
             express: express.then_some(Express::Dynamic),
+            deliveries: Vec::new(),
             return_to,
         })
     }
@@ -328,7 +329,7 @@ fn whole_rate(net: i64, gross: i64) -> VatRate {
         return VatRate(0);
     }
     let percent = (tax.saturating_mul(200).saturating_add(net)) / net.saturating_mul(2);
-    VatRate::percent(u16::try_from(percent).unwrap_or(0).min(100))
+    VatRate::percent(u16::try_from(percent.min(100)).unwrap_or(0))
 }
 
 #[cfg(test)]

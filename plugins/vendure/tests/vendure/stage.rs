@@ -1,0 +1,312 @@
+//! What the tests stand on: an adapter with a set clock, and a Vendure that answers by script.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use jiff::Timestamp;
+use kasse_core::flow::{FlowOptions, InstallationKeys};
+use kasse_core::journal::MemoryJournal;
+use kasse_core::registry::{EngineConfig, Setup};
+use kasse_core::{
+    AccountId, Address, ApiKind, Context, CountedIds, Currency, Error, EventId, EventKind, Flow,
+    Money, Msn, OrderId, OrderRef, Payment, PaymentEvent, PaymentId, PaymentProvider, PaymentState,
+    Personal, RecordError, Reference, ShopId, Sums, TokioRuntime, Transport, TransportError,
+};
+use kasse_vendure::Vendure;
+use serde_json::{Value, json};
+use url::Url;
+
+pub(crate) const SECRET: &str = "a-secret-of-thirty-two-characters";
+
+/// Vendure: what it was asked, and what it still has to answer.
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    asked: Mutex<Vec<Value>>,
+    answers: Mutex<VecDeque<Result<Value, TransportError>>>,
+}
+
+#[async_trait]
+impl Transport for Script {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: Duration,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let header = |name: &str| {
+            request
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap())
+        };
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        let query = body["query"].as_str().unwrap();
+        let name = query.split([' ', '(']).nth(1).unwrap();
+        if name == "KasseLogin" {
+            let answer = Response::new(Bytes::from_static(
+                br#"{"data":{"login":{"__typename":"CurrentUser"}}}"#,
+            ));
+            let (mut parts, body) = answer.into_parts();
+            parts
+                .headers
+                .insert("vendure-auth-token", "session".parse().unwrap());
+            return Ok(Response::from_parts(parts, body));
+        }
+        assert_eq!(header("authorization"), Some("Bearer session"));
+        assert_eq!(request.uri(), "http://vendure.example/admin-api");
+        self.asked.lock().unwrap().push(json!({
+            "ask": name,
+            "variables": body["variables"],
+            "event": header("x-kasse-event"),
+        }));
+        let answer = self.answers.lock().unwrap().pop_front();
+        let answer = answer.unwrap_or_else(|| panic!("nobody said what Vendure answers {name}"))?;
+        Ok(Response::new(Bytes::from(answer.to_string())))
+    }
+}
+
+pub(crate) struct Stage {
+    pub(crate) adapter: Vendure,
+    pub(crate) cx: Context,
+    pub(crate) vendure: Arc<Script>,
+    /// The adapter holds it weakly.
+    _flow: Flow,
+}
+
+pub(crate) fn start() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn config() -> Value {
+    json!({
+        "api_url": "http://vendure.example/admin-api",
+        "username": "kasse@shop.example",
+        "password": "the-password",
+        "secret": SECRET,
+        "return_url": "https://shop.example/thanks/{code}",
+        "storefront": "Fjell",
+    })
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Self::with(config()).unwrap()
+    }
+
+    pub(crate) fn with(config: Value) -> Result<Self, Error> {
+        let vendure = Arc::new(Script::default());
+        let cx = Context::new(
+            vendure.clone(),
+            Arc::new(TokioRuntime::starting_at(start())),
+            Arc::new(CountedIds::default()),
+        );
+        let options = FlowOptions {
+            public_url: Url::parse("https://kasse.example").unwrap(),
+            keys: InstallationKeys {
+                keys: vec![("one".into(), "k".repeat(32).into())],
+            },
+            quote_budget: Duration::from_secs(6),
+        };
+        let journal = Arc::new(MemoryJournal::new());
+        let flow = Flow::new(options, cx.clone(), journal, Vec::new(), Vec::new())?;
+        let adapter = Vendure::new(Setup {
+            flow: flow.shop_flow(&ShopId::new("fjell").unwrap()),
+            engine: EngineConfig(config),
+            engine_url: Url::parse("https://kasse.example/engine/fjell").unwrap(),
+            data: None,
+        })?;
+        Ok(Self {
+            adapter,
+            cx,
+            vendure,
+            _flow: flow,
+        })
+    }
+
+    /// What Vendure answers next, after what it was told before.
+    pub(crate) fn answers(&self, data: Value) {
+        let answer = Ok(json!({ "data": data }));
+        self.vendure.answers.lock().unwrap().push_back(answer);
+    }
+
+    pub(crate) fn fails(&self, code: &str, message: &str) {
+        let error = json!({ "message": message, "extensions": { "code": code } });
+        let answer = Ok(json!({ "data": null, "errors": [error] }));
+        self.vendure.answers.lock().unwrap().push_back(answer);
+    }
+
+    pub(crate) fn away(&self) {
+        let away = Err(TransportError::NotSent("connection refused".into()));
+        self.vendure.answers.lock().unwrap().push_back(away);
+    }
+
+    /// What Vendure was asked since the last time, which used up all its answers.
+    pub(crate) fn asked(&self) -> Vec<Value> {
+        assert!(self.vendure.answers.lock().unwrap().is_empty());
+        std::mem::take(&mut *self.vendure.asked.lock().unwrap())
+    }
+
+    pub(crate) fn asked_names(&self) -> Vec<String> {
+        let asked = self.asked();
+        asked
+            .iter()
+            .map(|ask| ask["ask"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub(crate) async fn record(
+        &self,
+        payment: &Payment,
+        event: &PaymentEvent,
+    ) -> Result<(), RecordError> {
+        let told = self
+            .adapter
+            .record(&self.cx, &payment.order, payment, event)
+            .await;
+        told.map(|recorded| assert_eq!(recorded.order, None))
+    }
+}
+
+pub(crate) fn at() -> OrderRef {
+    let code = OrderId::new("JZDXSFBU4HFAZ2XY").unwrap();
+    OrderRef::new(ShopId::new("fjell").unwrap(), code)
+}
+
+/// An order of two cups and a sack of coffee with a coupon of 10 %, as Vendure 3.7.2 gives it.
+pub(crate) fn order() -> Value {
+    json!({
+        "id": "1", "code": "JZDXSFBU4HFAZ2XY", "state": "ArrangingPayment", "currencyCode": "NOK",
+        "languageCode": "nb",
+        "customer": { "phoneNumber": "+4790012345" },
+        "shippingAddress": { "phoneNumber": null },
+        "lines": [
+            { "id": "1", "quantity": 2, "linePriceWithTax": 15_980, "proratedLinePriceWithTax": 14_382,
+              "taxRate": 25, "productVariant": { "name": "Kaffekopp «Blåbær»" } },
+            { "id": "2", "quantity": 1, "linePriceWithTax": 8_900, "proratedLinePriceWithTax": 8_010,
+              "taxRate": 15, "productVariant": { "name": "Kaffe" } },
+            { "id": "3", "quantity": 0, "linePriceWithTax": 0, "proratedLinePriceWithTax": 0,
+              "taxRate": 25, "productVariant": { "name": "Taken out again" } },
+        ],
+        "shippingLines": [
+            { "id": "1", "price": 3_920, "priceWithTax": 4_900, "discountedPriceWithTax": 4_900,
+              "taxRate": 25, "shippingMethod": { "name": "Pakke" } },
+        ],
+        "surcharges": [],
+        "payments": [],
+    })
+}
+
+/// The order with one payment of ours.
+pub(crate) fn order_with(state: &str, refunds: &Value) -> Value {
+    let mut order = order();
+    order["payments"] = json!([{
+        "id": "7", "amount": 27_292, "state": state, "transactionId": "fjell-JZDXSFBU4HFAZ2XY",
+        "metadata": { "kasse": { "reserved": true, "express": false } }, "refunds": refunds,
+    }]);
+    order
+}
+
+/// As the list of the Admin API.
+pub(crate) fn listed(order: Value) -> Value {
+    json!({ "orders": { "items": [order] } })
+}
+
+pub(crate) fn payment() -> Payment {
+    Payment {
+        id: PaymentId {
+            account: AccountId::new("main").unwrap(),
+            reference: Reference::new("fjell-JZDXSFBU4HFAZ2XY").unwrap(),
+        },
+        order: at(),
+        begun_for: None,
+        attempt: 1,
+        api: ApiKind::Ecom,
+        msn: Msn::new("123456").unwrap(),
+        amount: Money::nok(27_292),
+        express: false,
+        cart: String::new(),
+        key_id: "one".into(),
+        state: PaymentState::Initiated,
+        sums: Sums::none(Currency::Nok),
+        redirect: Some(Url::parse("https://pay.example/session").unwrap()),
+        return_to: Url::parse("https://kasse.example/return").unwrap(),
+        delivery: None,
+        forgotten: false,
+        created: start(),
+        authorised_at: None,
+        next_look: None,
+        events: 0,
+        seen: Vec::new(),
+        notes: Vec::new(),
+        personal: None,
+    }
+}
+
+/// The payment's next event, a minute ago, with the sums that follow from it.
+pub(crate) fn happen(payment: &mut Payment, what: EventKind) -> PaymentEvent {
+    payment.events += 1;
+    let amount = what.amount().map_or(0, |amount| amount.minor);
+    match &what {
+        EventKind::Authorised { .. } => {
+            payment.state = PaymentState::Authorised;
+            payment.sums.authorised.minor += amount;
+        }
+        EventKind::Captured { .. } => payment.sums.captured.minor += amount,
+        EventKind::Refunded { .. } => payment.sums.refunded.minor += amount,
+        EventKind::Released { .. } => payment.sums.released.minor += amount,
+        _ => {}
+    }
+    PaymentEvent {
+        id: EventId::new(format!("{}/{}", payment.id, payment.events)).unwrap(),
+        payment: payment.id.clone(),
+        number: payment.events,
+        at: "2026-11-22T11:59:00Z".parse().unwrap(),
+        what,
+        sums: payment.sums,
+    }
+}
+
+pub(crate) fn authorised(minor: i64) -> EventKind {
+    let amount = Money::nok(minor);
+    EventKind::Authorised { amount }
+}
+
+pub(crate) fn captured(minor: i64) -> EventKind {
+    let amount = Money::nok(minor);
+    EventKind::Captured { amount, key: None }
+}
+
+pub(crate) fn refunded(minor: i64) -> EventKind {
+    let amount = Money::nok(minor);
+    EventKind::Refunded { amount, key: None }
+}
+
+pub(crate) fn released(minor: i64) -> EventKind {
+    let amount = Money::nok(minor);
+    EventKind::Released { amount }
+}
+
+pub(crate) fn address() -> Address {
+    Address {
+        line1: "Storgata 2".into(),
+        line2: String::new(),
+        post_code: "9008".into(),
+        city: "Tromsø".into(),
+        country: "NO".into(),
+    }
+}
+
+pub(crate) fn personal() -> Personal {
+    Personal {
+        user_id: None,
+        sub: None,
+        first_name: Some("Ada".into()),
+        last_name: Some("Lovelace".into()),
+        email: Some("ada@example.com".into()),
+        phone: Some("4712345678".into()),
+        address: Some(address()),
+    }
+}
