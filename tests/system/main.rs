@@ -16,6 +16,9 @@ mod callbacks;
 mod contract;
 #[cfg(target_os = "linux")]
 mod crashes;
+#[path = "../differences.rs"]
+mod differences;
+mod engines;
 mod layout;
 mod support;
 mod v1;

@@ -4,7 +4,18 @@
 //! says that it is left out.
 //!
 //! One Vendure serves all scenarios, one after the other: each has orders of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
 
+mod alike;
+#[path = "../differences.rs"]
+mod differences;
 mod people;
 mod scenarios;
 mod stage;
@@ -15,6 +26,10 @@ use std::time::Instant;
 use futures_util::FutureExt;
 
 use crate::stage::Stage;
+
+// Named, so that they are linked.
+use kasse_demo_shop as _;
+use kasse_vendure as _;
 
 fn main() -> ExitCode {
     let Some(folder) = std::env::var_os("KASSE_VENDURE_DIR") else {

@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use kasse_simulator::{Address, Approval, Forgery};
 use serde_json::{Value, json};
 
+use crate::alike::the_same_cart_in_both_engines;
 use crate::people::{Merchant, Shopper, notes};
 use crate::stage::{MSN, Stage};
 
@@ -44,6 +45,7 @@ scenarios![
     vipps_is_away_when_the_customer_pays,
     unsigned_calls_change_nothing,
     the_consent_is_taken_back,
+    the_same_cart_in_both_engines,
     vendure_is_away_for_a_while,
     expired_then_paid,
 ];

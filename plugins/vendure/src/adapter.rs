@@ -121,7 +121,7 @@ impl PaymentProvider for Vendure {
     }
 
     async fn read(&self, cx: &Context, request: &Request<Bytes>) -> Result<Ask, Refusal> {
-        calls::read(cx, &self.config, self.flow.shop(), request)
+        calls::read(cx, &self.config, self.flow.shop(), request).map_err(|refusal| *refusal)
     }
 
     fn answer(&self, ask: &Ask, outcome: &Outcome) -> Response<Bytes> {

@@ -96,7 +96,7 @@ pub(crate) fn read(
     config: &Config,
     shop: &ShopId,
     request: &Request<Bytes>,
-) -> Result<Ask, Refusal> {
+) -> Result<Ask, Box<Refusal>> {
     signed(cx, &config.secret, shop, request)?;
     if request.method() != Method::POST {
         return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, "it is no POST"));
@@ -117,9 +117,11 @@ pub(crate) fn read(
         "/refund" => refund(shop, act()?),
         _ => return Err(refuse(StatusCode::NOT_FOUND, "there is no such call")),
     };
-    asked.map_err(|error| Refusal {
-        response: refused(&error, Language::default()),
-        why: error.to_string(),
+    asked.map_err(|error| {
+        Box::new(Refusal {
+            response: refused(&error, Language::default()),
+            why: error.to_string(),
+        })
     })
 }
 
@@ -129,7 +131,7 @@ fn signed(
     secret: &SecretString,
     shop: &ShopId,
     request: &Request<Bytes>,
-) -> Result<(), Refusal> {
+) -> Result<(), Box<Refusal>> {
     let text = |name: &str| {
         request
             .headers()
@@ -330,7 +332,7 @@ fn refused_to(error: &Error, customer: Option<Language>) -> Response<Bytes> {
     respond(error.status(), &answer)
 }
 
-fn refuse(status: StatusCode, why: &str) -> Refusal {
+fn refuse(status: StatusCode, why: &str) -> Box<Refusal> {
     let answer = Answer {
         done: false,
         refused: true,
@@ -338,10 +340,10 @@ fn refuse(status: StatusCode, why: &str) -> Refusal {
         redirect: None,
         message: Some(format!("kasse did not take the call: {why}.")),
     };
-    Refusal {
+    Box::new(Refusal {
         response: respond(status, &answer),
         why: why.to_owned(),
-    }
+    })
 }
 
 fn respond(status: StatusCode, answer: &Answer<'_>) -> Response<Bytes> {

@@ -51,7 +51,7 @@ export async function seed(api: string): Promise<void> {
     for (const [name, sku, price, taxCategoryId, stock] of [
         ['Wool jumper', 'jumper', 89900, goods, 1000],
         ['Mug', 'mug', 18000, goods, 1000],
-        ['Coffee 500 g', 'coffee', 24990, food, 1000],
+        ['Coffee beans 1 kg', 'coffee', 24990, food, 1000],
         ['Last lamp', 'lamp', 50000, goods, 1],
     ] as const) {
         const productId = await admin.make('createProduct', 'CreateProductInput', {

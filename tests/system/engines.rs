@@ -1,0 +1,176 @@
+//! All engines speak to Vipps alike: the same neutral order gives the same bytes, whichever adapter
+//! it came by.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use kasse_core::flow::{FlowOptions, InstallationKeys, Shop};
+use kasse_core::journal::MemoryJournal;
+use kasse_core::registry::{EngineConfig, Setup};
+use kasse_core::{
+    Account, AccountId, ApiKind, Buyer, Context, CountedIds, Environment, Express, Flow, Initiate,
+    Language, Line, LineId, LineKind, Money, Msn, Order, OrderId, OrderRef, Outcome,
+    ReferencePrefix, ShopId, TokioRuntime, Transport, TransportError, VatRate,
+};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::differences::differences;
+
+// Named, so that they are linked.
+use kasse_demo_shop as _;
+use kasse_vendure as _;
+
+/// Vipps, as far as a payment begins.
+#[derive(Debug, Default)]
+struct Vipps(Mutex<Vec<Request<Bytes>>>);
+
+#[async_trait]
+impl Transport for Vipps {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: Duration,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let answer = if request.uri().path().contains("accesstoken") {
+            json!({ "token_type": "Bearer", "expires_in": "3600", "access_token": "token" })
+        } else {
+            let body: Value = serde_json::from_slice(request.body()).unwrap();
+            json!({ "orderId": body["transaction"]["orderId"], "url": "https://pay.example/1" })
+        };
+        self.0.lock().unwrap().push(request);
+        Ok(Response::new(Bytes::from(answer.to_string())))
+    }
+}
+
+/// What goes to Vipps when a shop of this engine begins this order: headers and body.
+async fn begun(engine: &str, config: Value, express: Option<Express>) -> Value {
+    let vipps = Arc::new(Vipps::default());
+    let start = "2026-11-22T12:00:00Z".parse().unwrap();
+    let runtime = Arc::new(TokioRuntime::starting_at(start));
+    let cx = Context::new(vipps.clone(), runtime, Arc::new(CountedIds::default()));
+    let options = FlowOptions {
+        public_url: Url::parse("https://kasse.example").unwrap(),
+        keys: InstallationKeys {
+            keys: vec![("1".into(), "k".repeat(32).into())],
+        },
+        quote_budget: Duration::from_secs(6),
+    };
+    let account = Account {
+        id: AccountId::new("main").unwrap(),
+        environment: Environment::Test,
+        msn: Msn::new("123456").unwrap(),
+        client_id: "client".into(),
+        client_secret: "secret".to_owned().into(),
+        subscription_key: "key".to_owned().into(),
+    };
+    let apis: Vec<Arc<dyn kasse_core::api::PaymentApi>> = vec![Arc::new(kasse_vipps::Ecom::new())];
+    let journal = Arc::new(MemoryJournal::new());
+    let flow = Flow::new(options, cx.clone(), journal, apis, vec![account]).unwrap();
+    let id = ShopId::new(engine).unwrap();
+    let plugin = kasse_core::registry::plugin(engine).unwrap();
+    let adapter = (plugin.make)(Setup {
+        flow: flow.shop_flow(&id),
+        engine: EngineConfig(config),
+        engine_url: Url::parse(&format!("https://kasse.example/engine/{engine}")).unwrap(),
+        data: None,
+    })
+    .unwrap();
+    let shop = Shop {
+        id: id.clone(),
+        name: "Fjell".into(),
+        account: AccountId::new("main").unwrap(),
+        api: ApiKind::Ecom,
+        prefix: ReferencePrefix::new(engine).unwrap(),
+        language: Language::Nb,
+    };
+    flow.add_shop(shop, adapter.clone()).unwrap();
+    let order = Order {
+        at: OrderRef::new(id, OrderId::new("1001").unwrap()),
+        amount: Money::nok(15_990),
+        lines: vec![Line {
+            id: LineId::new("1").unwrap(),
+            name: "Kaffekopp «Blåbær»".into(),
+            quantity: 2,
+            total: Money::nok(15_990),
+            discount: Money::nok(0),
+            vat: VatRate::percent(25),
+            kind: LineKind::Goods,
+        }],
+        text: "Fjell: order 1001".into(),
+        buyer: Buyer {
+            phone: Some("4712345678".into()),
+            language: Language::Nb,
+        },
+        express,
+        deliveries: Vec::new(),
+        return_to: Url::parse("https://shop.example/thanks").unwrap(),
+    };
+    let outcome = adapter.initiate(&cx, Initiate { order, key: None }).await;
+    assert!(matches!(outcome, Outcome::Started(_)), "{outcome:?}");
+    let sent = vipps.0.lock().unwrap();
+    let request = sent.last().unwrap();
+    let headers: serde_json::Map<String, Value> = request
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().into()))
+        .collect();
+    json!({
+        "to": format!("{} {}", request.method(), request.uri()),
+        "headers": headers,
+        "body": serde_json::from_slice::<Value>(request.body()).unwrap(),
+        "bytes": String::from_utf8_lossy(request.body()).replace(engine, "{shop}"),
+    })
+}
+
+/// Reference, URLs, tokens (they are made of the shop's name) and system names: nothing else.
+const MAY_DIFFER: [&str; 10] = [
+    "/body/merchantInfo/authToken",
+    "/body/merchantInfo/callbackPrefix",
+    "/body/merchantInfo/consentRemovalPrefix",
+    "/body/merchantInfo/fallBack",
+    "/body/merchantInfo/shippingDetailsPrefix",
+    "/body/transaction/orderId",
+    "/headers/vipps-system-name",
+    "/headers/vipps-system-version",
+    "/headers/vipps-system-plugin-name",
+    "/headers/vipps-system-plugin-version",
+];
+
+#[tokio::test(start_paused = true)]
+async fn the_same_neutral_order_gives_the_same_bytes_through_both_adapters() {
+    let vendure = json!({
+        "api_url": "http://vendure.example/admin-api", "username": "kasse", "password": "p",
+        "secret": "s".repeat(32), "return_url": "https://shop.example/{code}",
+    });
+    for express in [None, Some(Express::Dynamic)] {
+        let mut one = begun("demo-shop", json!({}), express).await;
+        let mut other = begun("vendure", vendure.clone(), express).await;
+        let bytes = [one["bytes"].take(), other["bytes"].take()];
+        let found = differences(&one, &other);
+        let place = |difference: &String| difference.split(": ").next().unwrap().to_owned();
+        let odd: Vec<&String> = found
+            .iter()
+            .filter(|difference| !MAY_DIFFER.contains(&place(difference).as_str()))
+            .collect();
+        assert!(odd.is_empty(), "{odd:#?}");
+        let places: Vec<String> = found.iter().map(place).collect();
+        for certain in ["/body/transaction/orderId", "/headers/vipps-system-name"] {
+            assert!(places.contains(&certain.to_owned()), "{places:?}");
+        }
+        // Byte for byte, the order of the fields and the spaces too, once the tokens are put away.
+        let [one, other] = bytes.map(|bytes| without_tokens(bytes.as_str().unwrap()));
+        assert_eq!(one, other);
+    }
+}
+
+/// Runs of 32 and more hexadecimal digits are tokens.
+fn without_tokens(text: &str) -> String {
+    let words = text.split_inclusive(|c: char| !c.is_ascii_hexdigit());
+    words
+        .map(|word| if word.len() > 32 { "{token}" } else { word })
+        .collect()
+}
