@@ -174,3 +174,14 @@ fn without_tokens(text: &str) -> String {
         .map(|word| if word.len() > 32 { "{token}" } else { word })
         .collect()
 }
+
+#[test]
+fn the_example_for_vendure_is_a_configuration_that_works() {
+    let example = crate::support::workspace().join("plugins/vendure/kasse.example.toml");
+    let checked = std::process::Command::new(env!("CARGO_BIN_EXE_kasse"))
+        .args(["config", "check", "--config"])
+        .arg(example)
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+}

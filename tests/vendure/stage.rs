@@ -70,7 +70,7 @@ api_url = "{vendure}/admin-api"
 username = "kasse@shop.example"
 password = "kasse-password"
 secret = "{SECRET}"
-return_url = "https://shop.example/thanks/{{code}}"
+return_url = "{vendure}/thanks/{{code}}"
 storefront = "Fjell"
 "#,
             data = folder.join("data").display(),
@@ -132,6 +132,7 @@ storefront = "Fjell"
             .env("KASSE_URL", &self.kasse)
             .env("KASSE_SHOP", "fjell")
             .env("KASSE_SECRET", SECRET)
+            .env("NO_COLOR", "1")
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .stdin(Stdio::null());

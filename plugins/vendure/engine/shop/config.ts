@@ -8,6 +8,7 @@ import {
 } from '@vendure/core';
 
 import { KassePlugin } from '../src';
+import { StorefrontPlugin } from './storefront';
 
 /** What the test shop is told by its environment. */
 export const PORT = Number(process.env.SHOP_PORT ?? 3000);
@@ -45,6 +46,7 @@ export const config: VendureConfig = {
     paymentOptions: { paymentMethodHandlers: [] },
     logger: new DefaultLogger({ level: LogLevel.Info, timestamp: true }),
     plugins: [
+        StorefrontPlugin,
         AdminUiPlugin.init({ route: 'admin', port: PORT + 1 }),
         KassePlugin.init({
             url: process.env.KASSE_URL ?? 'http://127.0.0.1:8080',

@@ -108,8 +108,9 @@ export function paymentHandler(kasse: Kasse): PaymentMethodHandler {
                 payment.errorMessage = null as unknown as undefined;
                 return { success: true };
             }
-            // It stays as it is. Vendure's own choice would be `Error`, from which nothing leads on.
-            return { success: false, state: unchanged(payment), errorMessage: answer.message };
+            // It stays as it is. Vendure's own choice would be `Error`, which leads to `Cancelled` alone.
+            const state = payment.state === 'Created' ? 'Created' : 'Authorized';
+            return { success: false, state, errorMessage: answer.message };
         },
 
         async cancelPayment(ctx, order, payment) {
@@ -125,7 +126,7 @@ export function paymentHandler(kasse: Kasse): PaymentMethodHandler {
                 payment.errorMessage = null as unknown as undefined;
                 return { success: true };
             }
-            return { success: false, state: unchanged(payment), errorMessage: answer.message };
+            return { success: false, state: asItIs(payment), errorMessage: answer.message };
         },
 
         async createRefund(ctx, input, amount, order, payment) {
@@ -155,7 +156,7 @@ export function paymentHandler(kasse: Kasse): PaymentMethodHandler {
     });
 }
 
-/** The state that a payment is in, as the answer of a hook that did not succeed. */
-function unchanged(payment: Payment): 'Created' | 'Authorized' {
-    return payment.state === 'Created' ? 'Created' : 'Authorized';
+/** The state that a payment is in, as the answer of a cancel that did not succeed. */
+function asItIs(payment: Payment): 'Created' | 'Authorized' | 'Settled' {
+    return payment.state === 'Created' || payment.state === 'Settled' ? payment.state : 'Authorized';
 }
