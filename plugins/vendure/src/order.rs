@@ -121,6 +121,11 @@ impl VendurePayment {
         self.metadata.as_ref()?.kasse.as_ref()
     }
 
+    /// Over, without money.
+    fn is_over(&self) -> bool {
+        matches!(self.state.as_str(), "Cancelled" | "Declined" | "Error")
+    }
+
     /// Money that is there, and did not come by us.
     fn is_other_money(&self) -> bool {
         self.mark().is_none() && matches!(self.state.as_str(), "Authorized" | "Settled")
@@ -137,10 +142,13 @@ impl VendurePayment {
 }
 
 impl VendureOrder {
-    /// The payment that was made for a reference: the latest, where several were.
+    /// The payment that was made for a reference. Where several were, because the same page at Vipps
+    /// was given twice, the one that is not over; else the last.
     pub(crate) fn payment(&self, reference: &str) -> Option<&VendurePayment> {
-        let mut payments = self.payments.iter().flatten();
-        payments.rfind(|payment| payment.transaction_id.as_deref() == Some(reference))
+        let payments = self.payments.iter().flatten();
+        payments
+            .filter(|payment| payment.transaction_id.as_deref() == Some(reference))
+            .max_by_key(|payment| !payment.is_over())
     }
 
     /// Is it paid by express, as far as Vendure can tell? What waits for its customer as a cart has

@@ -20,6 +20,9 @@ const NOT_TAKEN: &str = "KASSE_NOT_TAKEN";
 /// after we answered. Before that, it is not missing.
 const COMMITTED: SignedDuration = SignedDuration::from_secs(5);
 
+/// What Vendure says of a refund that it will not take later either.
+const NEVER_REFUNDED: [&str; 2] = ["RefundOrderStateError", "RefundAmountError"];
+
 const ORDER: &str = "query KasseOrder($code: String!) { \
     orders(options: { filter: { code: { eq: $code } }, take: 1 }) { items { \
       id code state currencyCode \
@@ -79,6 +82,14 @@ struct Union {
     message: Option<String>,
     #[serde(default)]
     payment_error_message: Option<String>,
+}
+
+impl Union {
+    /// Vendure's words, the most precise ones.
+    fn said(&self) -> &str {
+        let precise = self.payment_error_message.as_deref();
+        precise.or(self.message.as_deref()).unwrap_or_default()
+    }
 }
 
 /// The order, as Vendure has it.
@@ -304,7 +315,16 @@ impl Telling<'_> {
         }
         let reason = format!("Vipps {} ({})", self.now.id.reference, self.event.number);
         let variables = json!({ "id": payment.id, "amount": missing, "reason": reason });
-        self.write(REFUND, variables).await
+        let union = self.ask_to(REFUND, variables).await?;
+        if NEVER_REFUNDED.contains(&union.name.as_str()) {
+            let text = format!(
+                "{} is refunded, and Vendure does not take it: {}",
+                sums.refunded,
+                union.said()
+            );
+            return self.not_showable(&order, text).await;
+        }
+        self.done(union)
     }
 
     fn payment<'o>(&self, order: &'o VendureOrder) -> Option<&'o VendurePayment> {
@@ -319,30 +339,34 @@ impl Telling<'_> {
     }
 
     async fn write(&self, mutation: &str, variables: Value) -> Result<(), RecordError> {
-        let what = format!(
-            "It was not written that the payment was {}",
-            self.event.what.word()
-        );
+        let union = self.ask_to(mutation, variables).await?;
+        self.done(union)
+    }
+
+    async fn ask_to(&self, mutation: &str, variables: Value) -> Result<Union, RecordError> {
         let event = Some(&self.event.id);
-        let written: Written = self
-            .admin
-            .ask(self.cx, mutation, variables, event)
-            .await
-            .map_err(|failure| later(failure, &what))?;
-        let union = written.written;
-        match union.message {
-            None => Ok(()),
-            Some(message) => {
-                let message = union.payment_error_message.unwrap_or(message);
-                Err(later(
-                    Failure::Said {
-                        code: union.name,
-                        message,
-                    },
-                    &what,
-                ))
-            }
+        let written: Result<Written, Failure> =
+            self.admin.ask(self.cx, mutation, variables, event).await;
+        written
+            .map(|written| written.written)
+            .map_err(|failure| later(failure, &self.not_written()))
+    }
+
+    /// Is it the thing, and none of Vendure's errors?
+    fn done(&self, union: Union) -> Result<(), RecordError> {
+        if union.message.is_none() {
+            return Ok(());
         }
+        let failure = Failure::Said {
+            message: union.said().to_owned(),
+            code: union.name,
+        };
+        Err(later(failure, &self.not_written()))
+    }
+
+    fn not_written(&self) -> String {
+        let word = self.event.what.word();
+        format!("It was not written that the payment was {word}")
     }
 
     /// Vendure has no way to show it: a note on the order says it in words.

@@ -258,3 +258,42 @@ async fn what_is_unknown_is_a_note_and_the_beginning_is_known_already() {
             .contains("TELEPORT")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_that_vendure_never_takes_is_a_note() {
+    let stage = Stage::new();
+    let mut payment = paid();
+    happen(&mut payment, captured(27_292));
+    let event = happen(&mut payment, refunded(500));
+    stage.answers(listed(order_with("Settled", &json!([]))));
+    let error = json!({ "__typename": "RefundOrderStateError", "message": "not in this state" });
+    stage.answers(json!({ "written": error }));
+    stage.answers(no_notes());
+    stage.answers(written("Order"));
+    let told = stage.record(&payment, &event).await;
+    assert!(matches!(told, Err(RecordError::NotShowable(_))), "{told:?}");
+    let note = stage.asked().pop().unwrap()["variables"]["note"].clone();
+    assert!(
+        note.as_str().unwrap().contains("not in this state"),
+        "{note}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_payments_with_one_reference_the_one_that_counts_is_settled() {
+    let mut payment = paid();
+    let event = happen(&mut payment, captured(27_292));
+    for order_of_rows in [[0, 1], [1, 0]] {
+        let stage = Stage::new();
+        let mut order = order_with("Authorized", &json!([]));
+        let mut replaced = order["payments"][0].clone();
+        replaced["id"] = "6".into();
+        replaced["state"] = "Cancelled".into();
+        let rows = [order["payments"][0].clone(), replaced];
+        order["payments"] = order_of_rows.map(|row| rows[row].clone()).to_vec().into();
+        stage.answers(listed(order));
+        stage.answers(written("Payment"));
+        stage.record(&payment, &event).await.unwrap();
+        assert_eq!(stage.asked()[1]["variables"]["id"], "7");
+    }
+}
