@@ -677,7 +677,15 @@ async fn vendure_is_away_for_a_while(stage: &mut Stage) {
     stage.payments(&["capture", &first]);
     stage.payments(&["refund", &second, "100.00"]);
     stage.payments(&["refund", &second, "50.00"]);
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    for reference in [&first, &second] {
+        stage
+            .until("the shop was tried to be told", async |stage| {
+                let shown = stage.payments(&["show", reference]);
+                let tried = shown["to_tell"][0]["tries"].as_u64()?;
+                (tried > 0).then_some(())
+            })
+            .await;
+    }
     stage.start_vendure().await;
     let mut merchant = Merchant::new(stage).await;
     let order = merchant
