@@ -58,6 +58,7 @@ async fn begun(engine: &str, config: Value, express: Option<Express>) -> Value {
             keys: vec![("1".into(), "k".repeat(32).into())],
         },
         quote_budget: Duration::from_secs(6),
+        observer: Arc::new(kasse_core::flow::Unobserved),
     };
     let account = Account {
         id: AccountId::new("main").unwrap(),

@@ -27,6 +27,7 @@ pub(crate) async fn the_same_cart_in_both_engines(stage: &mut Stage) {
             keys: vec![("1".into(), "k".repeat(32).into())],
         },
         quote_budget: Duration::from_secs(6),
+        observer: Arc::new(kasse_core::flow::Unobserved),
     };
     let cx = Context::new(
         Arc::new(ReqwestTransport::new().unwrap()),

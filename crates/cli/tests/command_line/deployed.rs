@@ -1,4 +1,4 @@
-//! What `deploy/` and `docs/running.md` hand to an operator is right.
+//! What `docs/deploy/` and `docs/running.md` hand to an operator is right.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,10 +10,10 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The variables of `deploy/secrets.env`, filled in with what is none of anybody's.
+/// The variables of `docs/deploy/secrets.env`, filled in with what is none of anybody's.
 fn secrets() -> Vec<(String, String)> {
     let mut filled = 0;
-    let secrets = read("deploy/secrets.env")
+    let secrets = read("docs/deploy/secrets.env")
         .lines()
         .filter(|line| line.starts_with("KASSE_"))
         .map(|line| {
@@ -44,7 +44,7 @@ fn the_configurations_are_right_with_their_secrets() {
     let both: Vec<_> = secrets().into_iter().chain(outlet).collect();
     for (name, secrets) in [("one-shop.toml", secrets()), ("two-shops.toml", both)] {
         let folder = Folder::new("deployed");
-        folder.write("kasse.toml", &read(&format!("deploy/{name}")));
+        folder.write("kasse.toml", &read(&format!("docs/deploy/{name}")));
         let mut check = kasse(&folder.0);
         check.args(["config", "check"]).envs(secrets);
         let (code, out, err) = said(&check.output().unwrap());
@@ -59,8 +59,8 @@ fn the_configurations_are_right_with_their_secrets() {
 #[test]
 fn the_secrets_are_to_be_filled_in() {
     let folder = Folder::new("unfilled");
-    folder.write("kasse.toml", &read("deploy/one-shop.toml"));
-    let unfilled = read("deploy/secrets.env");
+    folder.write("kasse.toml", &read("docs/deploy/one-shop.toml"));
+    let unfilled = read("docs/deploy/secrets.env");
     let unfilled = unfilled.lines().filter_map(|line| line.split_once('='));
     let mut check = kasse(&folder.0);
     check
@@ -93,7 +93,7 @@ fn commands(text: &str) -> BTreeSet<Vec<String>> {
 
 #[test]
 fn the_commands_that_are_named_are_there() {
-    let unit = read("deploy/kasse.service");
+    let unit = read("docs/deploy/kasse.service");
     let started: BTreeSet<_> = unit
         .lines()
         .filter(|line| line.starts_with("ExecStart"))
@@ -138,7 +138,7 @@ fn the_commands_that_are_named_are_there() {
 #[test]
 fn the_metrics_that_are_named_are_there() {
     let source = read("crates/server/src/metrics.rs");
-    for rule in ["deploy/alerts.yaml"] {
+    for rule in ["docs/deploy/alerts.yaml"] {
         let text = read(rule);
         let mut found = 0;
         for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {

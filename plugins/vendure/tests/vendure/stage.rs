@@ -109,6 +109,7 @@ impl Stage {
                 keys: vec![("one".into(), "k".repeat(32).into())],
             },
             quote_budget: Duration::from_secs(6),
+            observer: Arc::new(kasse_core::flow::Unobserved),
         };
         let journal = Arc::new(MemoryJournal::new());
         let flow = Flow::new(options, cx.clone(), journal, Vec::new(), Vec::new())?;
