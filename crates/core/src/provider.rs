@@ -90,12 +90,14 @@ pub trait PaymentProvider: Debug + Send + Sync + 'static {
         self.flow().details(cx, what).await
     }
 
-    /// Takes reserved money: a part, or what is left.
+    /// Takes reserved money: a part, or what is left. Where all of it is taken already, what is
+    /// left is done: an engine may ask again.
     async fn capture(&self, cx: &Context, what: &Target, part: &Part) -> Outcome {
         self.flow().capture(cx, what, part).await
     }
 
-    /// Lets the payment go, or what is left of the reservation.
+    /// Lets the payment go, or what is left of the reservation. Where it is gone already, that is
+    /// done.
     async fn cancel(&self, cx: &Context, what: &Target) -> Outcome {
         self.flow().cancel(cx, what).await
     }

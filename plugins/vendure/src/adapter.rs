@@ -6,9 +6,9 @@ use http::{Request, Response};
 use kasse_core::api::System;
 use kasse_core::registry::Setup;
 use kasse_core::{
-    Address, Ask, Context, DeliveryKind, Destination, Error, ErrorKind, Forgotten, Money, Order,
-    OrderId, OrderRef, Outcome, Part, Payment, PaymentEvent, PaymentProvider, RecordError,
-    Recorded, Refusal, ShippingOption, ShippingQuoter, ShopFlow, ShopId, Target,
+    Address, Ask, Context, DeliveryKind, Destination, Error, Forgotten, Money, Order, OrderId,
+    OrderRef, Outcome, Payment, PaymentEvent, PaymentProvider, RecordError, Recorded, Refusal,
+    ShippingOption, ShippingQuoter, ShopFlow, ShopId,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -89,25 +89,6 @@ impl Vendure {
             config,
         })
     }
-
-    /// What was refused because nothing is left may stand already: Vendure asks again for what it
-    /// knows to be done. The truth is read, and answered.
-    async fn or_as_it_stands(&self, cx: &Context, what: &Target, outcome: Outcome) -> Outcome {
-        match outcome {
-            Outcome::Refused(error)
-                if matches!(
-                    error.kind,
-                    ErrorKind::TooMuch { .. } | ErrorKind::WrongState
-                ) =>
-            {
-                match self.flow.details(cx, what).await {
-                    Outcome::Done(payment) => Outcome::Done(payment),
-                    _ => Outcome::Refused(error),
-                }
-            }
-            other => other,
-        }
-    }
 }
 
 #[async_trait]
@@ -170,16 +151,6 @@ impl PaymentProvider for Vendure {
         Ok(Forgotten {
             kept: kept.kasse_forget,
         })
-    }
-
-    async fn capture(&self, cx: &Context, what: &Target, part: &Part) -> Outcome {
-        let outcome = self.flow.capture(cx, what, part).await;
-        self.or_as_it_stands(cx, what, outcome).await
-    }
-
-    async fn cancel(&self, cx: &Context, what: &Target) -> Outcome {
-        let outcome = self.flow.cancel(cx, what).await;
-        self.or_as_it_stands(cx, what, outcome).await
     }
 }
 

@@ -32,6 +32,23 @@ impl Wish<'_> {
         }
     }
 
+    /// Does it stand at Vipps what is wished: all of it captured, or ended, or let go?
+    fn stands(self, payment: &Payment) -> bool {
+        let sums = &payment.sums;
+        let authorised = payment.state == PaymentState::Authorised;
+        match self {
+            Self::Capture(part) => {
+                let all = part.amount.is_none() && part.lines.is_empty();
+                all && authorised && sums.captured == sums.authorised
+            }
+            Self::Cancel(_) => {
+                let let_go = sums.captured.is_zero() && sums.left_to_capture().is_zero();
+                payment.state.is_dead() || (authorised && let_go)
+            }
+            Self::Refund(_) => false,
+        }
+    }
+
     /// Is the command this wish? An amount that is left open is `rest`; where that is not known,
     /// it is any.
     fn fits(self, verb: &CommandVerb, rest: Option<&Sums>) -> bool {
@@ -187,9 +204,8 @@ impl Flow {
                 payment = self.reconcile_leased(cx, lease, id).await?;
                 match self.allowed(&payment, wish) {
                     Ok(verb) => verb,
-                    // What is done already is no failure for who wants it done.
-                    Err(error) if payment.state.is_dead() && matches!(wish, Wish::Cancel(_)) => {
-                        let _ = error;
+                    // What stands already is no failure for who wants it done: an engine asks again.
+                    Err(_) if wish.stands(&payment) => {
                         return Ok(Outcome::Done(Box::new(payment)));
                     }
                     Err(error) => return Err(error),

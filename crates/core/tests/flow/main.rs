@@ -805,3 +805,28 @@ async fn many_events_of_one_moment_are_told_in_their_order() {
         .collect();
     assert_eq!(w.told()[2..], told);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_already_is_done_for_who_asks_again() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.approve(&payment).await;
+    for _ in 0..2 {
+        let now = done(w.flow.capture(&w.cx, &target("1001"), &Part::rest()).await);
+        assert_eq!(now.sums.captured, Money::nok(10_000));
+    }
+    // An amount is a new ask, and there is nothing left for it; nor is a capture a cancellation.
+    for outcome in [
+        w.flow.capture(&w.cx, &target("1001"), &part(10_000)).await,
+        w.flow.cancel(&w.cx, &target("1001")).await,
+    ] {
+        refused(outcome);
+    }
+    let payment = w.pay(order("1002", 10_000)).await;
+    w.approve(&payment).await;
+    for _ in 0..2 {
+        let now = done(w.flow.cancel(&w.cx, &target("1002")).await);
+        assert_eq!(now.sums.released, Money::nok(10_000));
+    }
+    assert_eq!((w.vipps.count("capture"), w.vipps.count("cancel")), (1, 1));
+}
