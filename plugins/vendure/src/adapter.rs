@@ -76,7 +76,7 @@ impl Vendure {
     /// Makes the adapter of one shop. Vendure is not asked yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`]: a field of the table.
+    /// [`kasse_core::ErrorKind::Configuration`]: a field of the table.
     pub fn new(setup: Setup) -> Result<Self, Error> {
         let config: Config = setup.engine.read(ENGINE)?;
         config.check()?;
