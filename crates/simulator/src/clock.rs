@@ -1,8 +1,10 @@
 //! The simulator's time: the real one, or one that stands still; both can be moved forward.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
+// Tokio's, not std's: a running clock stands still where Tokio's is paused.
+use tokio::time::Instant;
 
 #[derive(Debug)]
 pub(crate) struct Clock {

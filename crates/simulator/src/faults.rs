@@ -67,7 +67,7 @@ pub enum FaultKind {
     },
     /// Nothing is done; 423 with VippsError/94.
     Locked,
-    /// The answer waits, in real time. The shipping call waits before it is sent, within its 10 s.
+    /// The answer waits, by Tokio's clock and not the simulator's. The shipping call waits before it is sent, within its 10 s.
     Slow {
         /// How long.
         seconds: u64,

@@ -34,6 +34,50 @@
 //! that ends TLS would forward it. The landing page sends the browser back in the same way.
 //! A host without a line is not called; the record of the exchange says so.
 //!
+//! # Within the process
+//! [`Simulator::within`] has no sockets. [`Simulator::connect`] gives a new connection to the API,
+//! the controls and the landing pages; [`Dial`] makes those to the merchant. It is the same server
+//! and the same client, byte for byte.
+//!
+//! Everything that waits does so by Tokio's clock: in a runtime with a paused clock time-outs and
+//! slow answers cost no time. A running simulator's clock then follows Tokio's; a frozen one stands
+//! still but for the control. With [`Options::counted`] too, the same calls have the same answers
+//! in every run, and so the same record.
+//!
+//! ```
+//! use http_body_util::{BodyExt, Empty};
+//! use hyper_util::rt::TokioIo;
+//! use kasse_simulator::{Dial, Dialling, Options, Pipe, Simulator};
+//! use std::sync::Arc;
+//!
+//! #[derive(Debug)]
+//! struct Shop;
+//!
+//! impl Dial for Shop {
+//!     fn dial(&self, host: &str) -> Option<Dialling> {
+//!         (host == "shop.example").then(|| {
+//!             let (vipps, shop) = tokio::io::duplex(64 * 1024);
+//!             // … serve HTTP on `shop`, in a task of its own.
+//! #           drop(shop);
+//!             Box::pin(async move { Ok(Box::new(vipps) as Pipe) }) as Dialling
+//!         })
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let options = Options { frozen: true, counted: true, ..Options::default() };
+//! let simulator = Simulator::within(options, Arc::new(Shop))?;
+//! let pipe = TokioIo::new(simulator.connect());
+//! let (mut client, connection) = hyper::client::conn::http1::handshake(pipe).await?;
+//! tokio::spawn(connection);
+//! let request = http::Request::get("/__simulator/health").body(Empty::<&[u8]>::new())?;
+//! let body = client.send_request(request).await?.into_body().collect().await?.to_bytes();
+//! assert_eq!(body, r#"{"status":"ok"}"#);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # The customer
 //! The landing page, at the `url` of the initiate answer, has buttons to approve, to reject, to
 //! have the card declined, and, in express, to choose an address and a delivery. Scripts use
@@ -60,6 +104,10 @@
 //! | `POST /__simulator/faults` `{"on", "orderId"?, "kind", "times"?}` | sets a [`Fault`]; `GET` lists, `DELETE` clears |
 //! | `POST /__simulator/units` | adds a [`SalesUnit`], fields in camelCase |
 //! | `GET /__simulator/exchanges?orderId=&direction=in\|out` | every [`Exchange`], secrets as `***` |
+//!
+//! A call that a rate limit refused is in the record with the status 429; the record of an order,
+//! by `method` and `url`, counts the calls that were made for it. Access tokens belong to no order:
+//! theirs are in the whole record.
 //!
 //! # What the documents leave open, beside refusals
 //! - A payment that nobody opens ends 10 minutes after its initiate; its link opens for 5 minutes;
@@ -88,6 +136,7 @@
 
 mod clock;
 mod control;
+mod dial;
 mod ecom;
 mod exchanges;
 mod faults;
@@ -100,6 +149,7 @@ mod state;
 mod urls;
 
 pub use control::{Acted, Approval, Control, ControlError, PaymentView};
+pub use dial::{Connection, Dial, Dialling, Pipe};
 pub use ecom::callback::{ForgedToken, Forgery, ShopAnswer};
 pub use ecom::consent::ConsentCall;
 pub use ecom::customer::{Address, User};

@@ -8,13 +8,14 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 /// How a [`Simulator`](crate::Simulator) is started. `Options::default()` listens on a free port of
-/// `127.0.0.1`, in real time, with the one well-known test unit and nothing resolved.
+/// `127.0.0.1`, in real time, with the one well-known test unit, nothing resolved, and random
+/// tokens.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The address to listen on; port 0 takes a free one.
+    /// The address to listen on; port 0 takes a free one. Within the process it is not looked at.
     pub listen: SocketAddr,
     /// What comes before the path in the landing page's URLs, without a slash at the end.
-    /// `None`: `http://` and the address that was taken.
+    /// `None`: `http://` and the address that was taken; within the process `https://vipps.example`.
     pub public_url: Option<String>,
     /// What the simulator's clock shows at the start. `None`: the real time.
     pub start: Option<Timestamp>,
@@ -22,8 +23,12 @@ pub struct Options {
     pub frozen: bool,
     /// The sales units that exist. More can be added later.
     pub units: Vec<SalesUnit>,
-    /// Where calls to the merchant's hosts are connected to.
+    /// Where calls to the merchant's hosts are connected to. Within the process it is not looked at.
     pub resolve: Vec<Resolve>,
+    /// Whether the access tokens and the landing pages' tokens are counted instead of random: with
+    /// a frozen clock, the same calls then have the same answers in every run. Whoever reaches the
+    /// simulator can guess them.
+    pub counted: bool,
 }
 
 impl Default for Options {
@@ -35,6 +40,7 @@ impl Default for Options {
             frozen: false,
             units: vec![SalesUnit::default()],
             resolve: Vec::new(),
+            counted: false,
         }
     }
 }

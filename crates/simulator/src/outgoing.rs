@@ -9,11 +9,9 @@ use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::net::TcpStream;
 use url::{Position, Url};
 
 use crate::exchanges::{Direction, Exchange, shown_body, shown_headers};
-use crate::options::target;
 use crate::state::Shared;
 
 /// The largest answer that is read.
@@ -99,8 +97,10 @@ async fn send(shared: &Shared, call: &Call, sent: &mut HeaderMap) -> Result<Answ
     let host = url
         .host_str()
         .ok_or_else(|| NoAnswer::Url("it has no host".to_owned()))?;
-    let address =
-        target(&shared.resolve, host).ok_or_else(|| NoAnswer::NotResolved(host.to_owned()))?;
+    let dialling = shared
+        .hosts
+        .dial(host)
+        .ok_or_else(|| NoAnswer::NotResolved(host.to_owned()))?;
     let authority = url[Position::BeforeHost..Position::AfterPort].to_owned();
     let path = &url[Position::BeforePath..Position::AfterQuery];
 
@@ -125,7 +125,7 @@ async fn send(shared: &Shared, call: &Call, sent: &mut HeaderMap) -> Result<Answ
         .map_err(|e| NoAnswer::Url(e.to_string()))?;
     sent.clone_from(request.headers());
 
-    let stream = TcpStream::connect(address).await.map_err(|e| broken(&e))?;
+    let stream = dialling.await.map_err(|e| broken(&e))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|e| broken(&e))?;

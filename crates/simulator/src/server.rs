@@ -1,25 +1,29 @@
-//! The listener: connections, bodies, and connections that break on purpose.
+//! The server: connections, bodies, and connections that break on purpose.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName};
+use http::header::{CONTENT_TYPE, DATE, HeaderName};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::Value;
+use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::control::{self, Control};
+use crate::dial::{Dial, Hosts, Pipe};
 use crate::ecom::{api, callback, landing};
-use crate::options::{Options, StartError};
+use crate::options::{Options, SalesUnit, StartError};
 use crate::refusal::BODY_TOO_LARGE;
 use crate::state::Shared;
 
@@ -27,6 +31,10 @@ use crate::state::Shared;
 const MOST: usize = 1024 * 1024;
 /// How long a request's body may take.
 const BODY_TIME: Duration = Duration::from_secs(30);
+/// How much a connection within the process holds before its writer waits.
+const PIPE: usize = 64 * 1024;
+/// What the URLs begin with when there is no address.
+const NOWHERE: &str = "https://vipps.example";
 /// How often a running clock is looked at.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -78,8 +86,9 @@ pub(crate) struct Broken;
 /// A running simulator. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Simulator {
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     control: Control,
+    door: mpsc::UnboundedSender<Pipe>,
     stop: watch::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -90,46 +99,61 @@ impl Simulator {
     /// # Errors
     /// The address can't be listened on; a sales unit is wrong or there twice.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        for (at, unit) in options.units.iter().enumerate() {
-            unit.check().map_err(StartError::Unit)?;
-            if options
-                .units
-                .iter()
-                .take(at)
-                .any(|other| other.msn == unit.msn)
-            {
-                return Err(StartError::Unit(format!(
-                    "the MSN {} is there twice",
-                    unit.msn
-                )));
-            }
-        }
+        check(&options.units)?;
         let wrong = |source| StartError::Listen {
             address: options.listen,
             source,
         };
         let listener = TcpListener::bind(options.listen).await.map_err(wrong)?;
         let address = listener.local_addr().map_err(wrong)?;
-        let url = options
-            .public_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{address}"));
-        let clock = Clock::new(options.start, options.frozen);
+        let hosts = Hosts::Sockets(options.resolve.clone());
+        let url = format!("http://{address}");
+        let simulator = Self::run(options, url, hosts, Some((listener, address)));
+        tracing::info!(reference = "-", %address, "the simulator listens");
+        Ok(simulator)
+    }
+
+    /// Starts a simulator that has no sockets: it is reached by [`connect`](Self::connect), and
+    /// reaches the merchant by `dial`. Must be called within a Tokio runtime, whose clock may be
+    /// paused; `listen` and `resolve` of the options are not looked at.
+    ///
+    /// # Errors
+    /// A sales unit is wrong or there twice.
+    pub fn within(options: Options, dial: Arc<dyn Dial>) -> Result<Self, StartError> {
+        check(&options.units)?;
+        Ok(Self::run(
+            options,
+            NOWHERE.to_owned(),
+            Hosts::Within(dial),
+            None,
+        ))
+    }
+
+    fn run(
+        options: Options,
+        url: String,
+        hosts: Hosts,
+        listening: Option<(TcpListener, SocketAddr)>,
+    ) -> Self {
+        let url = options.public_url.unwrap_or(url);
         let shared = Shared::new(
             url.trim_end_matches('/').to_owned(),
-            options.resolve,
-            clock,
+            hosts,
+            Clock::new(options.start, options.frozen),
             options.units,
+            options.counted,
         );
+        let (listener, address) = listening.unzip();
+        let (door, callers) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(());
-        let task = tokio::spawn(run(listener, Arc::clone(&shared), stopped));
-        tracing::info!(reference = "-", %address, "the simulator listens");
-        Ok(Self {
+        let task = tokio::spawn(run(listener, callers, Arc::clone(&shared), stopped));
+        Self {
             address,
             control: Control::new(shared),
+            door,
             stop,
             task,
-        })
+        }
     }
 
     /// The address of the API and the controls, without a slash at the end.
@@ -138,10 +162,20 @@ impl Simulator {
         self.control.url().to_owned()
     }
 
-    /// The address that is listened on.
+    /// The address that is listened on. `None`: there are no sockets.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
+    pub const fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// A new connection to the API, the controls and the landing pages, without a socket, for
+    /// plain HTTP/1.1. It is closed at once if the simulator's runtime has ended.
+    #[must_use]
+    pub fn connect(&self) -> DuplexStream {
+        let (callers, ours) = tokio::io::duplex(PIPE);
+        // If nobody takes our end any more it is dropped, and so closed.
+        let _ = self.door.send(Box::new(ours));
+        callers
     }
 
     /// The controls, in process.
@@ -158,13 +192,34 @@ impl Simulator {
     }
 }
 
-async fn run(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
+/// Says what is wrong with the sales units, if anything.
+fn check(units: &[SalesUnit]) -> Result<(), StartError> {
+    for (at, unit) in units.iter().enumerate() {
+        unit.check().map_err(StartError::Unit)?;
+        if units.iter().take(at).any(|other| other.msn == unit.msn) {
+            return Err(StartError::Unit(format!(
+                "the MSN {} is there twice",
+                unit.msn
+            )));
+        }
+    }
+    Ok(())
+}
+
+async fn run(
+    listener: Option<TcpListener>,
+    mut callers: mpsc::UnboundedReceiver<Pipe>,
+    shared: Arc<Shared>,
+    mut stopped: watch::Receiver<()>,
+) {
     let mut connections = JoinSet::new();
     let ticking = !shared.lock().clock.is_frozen();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            // In this order, and not in a random one: runs are alike.
+            biased;
             // The sender is dropped: nobody holds the simulator any more.
             _ = stopped.changed() => return,
             _ = ticks.tick(), if ticking => {
@@ -172,19 +227,12 @@ async fn run(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Rec
                 callback::flush_soon(&shared);
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let shared = Arc::clone(&shared);
-                    connections.spawn(async move {
-                        let service = service_fn(move |request| serve(Arc::clone(&shared), request));
-                        let served = hyper::server::conn::http1::Builder::new()
-                            .timer(TokioTimer::new())
-                            .serve_connection(TokioIo::new(stream), service)
-                            .await;
-                        if let Err(error) = served {
-                            tracing::debug!(reference = "-", %error, "a connection ended");
-                        }
-                    });
+            Some(pipe) = callers.recv() => {
+                connections.spawn(converse(Arc::clone(&shared), pipe));
+            }
+            accepted = accept(listener.as_ref()) => match accepted {
+                Ok(pipe) => {
+                    connections.spawn(converse(Arc::clone(&shared), pipe));
                 }
                 // Too many open files, most often: it passes.
                 Err(error) => {
@@ -196,17 +244,50 @@ async fn run(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Rec
     }
 }
 
-async fn serve(
+/// The next connection over a socket; it never comes where nothing is listened on.
+async fn accept(listener: Option<&TcpListener>) -> io::Result<Pipe> {
+    match listener {
+        Some(listener) => {
+            let (stream, _) = listener.accept().await?;
+            Ok(Box::new(stream))
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Answers the calls of one connection until it ends.
+async fn converse(shared: Arc<Shared>, pipe: Pipe) {
+    let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(pipe), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(reference = "-", %error, "a connection ended");
+    }
+}
+
+/// The answer with its `Date`: the simulator's clock, as everything in the answer is by it.
+async fn answer(
     shared: Arc<Shared>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Broken> {
+    let mut reply = serve(&shared, request).await?;
+    let now = shared.lock().now();
+    if let Ok(date) = DateTimePrinter::new().timestamp_to_rfc9110_string(&now) {
+        reply.headers.push((DATE, date));
+    }
+    Ok(reply.into_response())
+}
+
+async fn serve(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Reply, Broken> {
     let (parts, body) = request.into_parts();
     let collected = tokio::time::timeout(BODY_TIME, Limited::new(body, MOST).collect()).await;
     let body = match collected {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let reply = api::refuse(&mut shared.lock(), &BODY_TOO_LARGE.plain());
-            return Ok(reply.into_response());
+            return Ok(reply);
         }
         // The caller went away, or says nothing more.
         Ok(Err(_)) | Err(_) => return Err(Broken),
@@ -219,11 +300,11 @@ async fn serve(
     };
     let path = received.uri.path();
     let reply = if path.starts_with(control::PREFIX) {
-        control::http::handle(&Control::new(shared), received).await
+        control::http::handle(&Control::new(Arc::clone(shared)), received).await
     } else if path.starts_with(landing::PATH) {
-        landing::handle(&Control::new(shared), received).await
+        landing::handle(&Control::new(Arc::clone(shared)), received).await
     } else {
-        api::handle(&shared, received).await?
+        api::handle(shared, received).await?
     };
-    Ok(reply.into_response())
+    Ok(reply)
 }

@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use crate::clock::{Clock, after};
+use crate::dial::Hosts;
 use crate::ecom::callback::Callback;
 use crate::ecom::payment::Payment;
 use crate::exchanges::Exchanges;
 use crate::faults::{Faults, Operation};
-use crate::options::{Resolve, SalesUnit};
+use crate::options::SalesUnit;
 
 /// The rate limits count over a minute (eCom guide, "Rate limiting").
 const MINUTE: Duration = Duration::from_secs(60);
@@ -22,7 +23,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) struct Shared {
     /// What comes before the path in the simulator's own URLs.
     pub(crate) url: String,
-    pub(crate) resolve: Vec<Resolve>,
+    pub(crate) hosts: Hosts,
     /// Where tasks run, also when a control is called from a thread outside of it.
     pub(crate) runtime: Handle,
     state: Mutex<State>,
@@ -40,9 +41,10 @@ impl fmt::Debug for Shared {
 impl Shared {
     pub(crate) fn new(
         url: String,
-        resolve: Vec<Resolve>,
+        hosts: Hosts,
         clock: Clock,
         units: Vec<SalesUnit>,
+        counted: bool,
     ) -> Arc<Self> {
         let state = State {
             clock,
@@ -56,10 +58,11 @@ impl Shared {
             held: Vec::new(),
             transactions: 5_000_000_000,
             contexts: 0,
+            counted: counted.then_some(0),
         };
         Arc::new(Self {
             url,
-            resolve,
+            hosts,
             runtime: Handle::current(),
             state: Mutex::new(state),
         })
@@ -95,6 +98,8 @@ pub(crate) struct State {
     pub(crate) held: Vec<(Timestamp, Callback)>,
     transactions: u64,
     contexts: u64,
+    /// How many tokens were counted; `None`: tokens are random.
+    counted: Option<u64>,
 }
 
 impl State {
@@ -112,6 +117,18 @@ impl State {
     pub(crate) fn context_id(&mut self) -> String {
         self.contexts = self.contexts.saturating_add(1);
         format!("f70b8bf7-c843-4bea-95d9-{:012x}", self.contexts)
+    }
+
+    /// A new token of 64 hex digits: random, or counted where runs are to be alike. `None`: the
+    /// system has no randomness to give.
+    pub(crate) fn token(&mut self) -> Option<String> {
+        match &mut self.counted {
+            Some(count) => {
+                *count = count.saturating_add(1);
+                Some(format!("{count:064x}"))
+            }
+            None => random_hex(),
+        }
     }
 
     pub(crate) fn payment(&self, msn: &str, order_id: &str) -> Option<&Payment> {
@@ -176,7 +193,7 @@ impl State {
 }
 
 /// A secret of 32 random bytes, in hex. `None`: the system has no randomness to give.
-pub(crate) fn random_hex() -> Option<String> {
+fn random_hex() -> Option<String> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).ok()?;
     Some(bytes.iter().map(|b| format!("{b:02x}")).collect())

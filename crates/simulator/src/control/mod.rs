@@ -19,7 +19,7 @@ use crate::ecom::payment::{
 use crate::ecom::shipping;
 use crate::exchanges::{Exchange, ExchangeFilter};
 use crate::faults::Fault;
-use crate::options::{SalesUnit, target};
+use crate::options::SalesUnit;
 use crate::refusal::Refusal;
 use crate::state::{Shared, State};
 
@@ -398,7 +398,7 @@ impl Control {
             if parsed.scheme() != "https" {
                 return None;
             }
-            let target = target(&self.shared.resolve, parsed.host_str()?)?;
+            let target = self.shared.hosts.address(parsed.host_str()?)?;
             let rest = &parsed[url::Position::BeforePath..];
             Some(format!("http://{target}{rest}"))
         };

@@ -14,7 +14,7 @@ use crate::refusal::{
     HEADER_TOO_LONG, MSN_CONTRADICTION, MSN_OF_OTHERS, Refused, SUBSCRIPTION_KEY, TOKEN_CLIENT,
     TOKEN_EXPIRED, TOKEN_INVALID, TOKEN_MISSING,
 };
-use crate::state::{AccessToken, State, random_hex};
+use crate::state::{AccessToken, State};
 
 /// One hour, as in the test environment.
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -70,7 +70,7 @@ pub(crate) fn give_token(state: &mut State, headers: &HeaderMap) -> Result<Value
     if !known {
         return Err(TOKEN_CLIENT.plain());
     }
-    let (Some(first), Some(second)) = (random_hex(), random_hex()) else {
+    let (Some(first), Some(second)) = (state.token(), state.token()) else {
         return Err(TOKEN_CLIENT
             .plain()
             .because("the system has no randomness to give"));

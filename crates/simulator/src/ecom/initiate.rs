@@ -19,7 +19,7 @@ use crate::refusal::{
     STATIC_SHIPPING, UNIT_DEACTIVATED,
 };
 use crate::server::Reply;
-use crate::state::{Shared, State, random_hex};
+use crate::state::{Shared, State};
 use crate::urls;
 
 /// What `scope` may hold (eCom OpenAPI 2.0.3).
@@ -65,7 +65,7 @@ pub(super) fn initiate(
     if state.payments.contains_key(&key) {
         return Err(ORDER_ID_USED.plain().because(order.order_id));
     }
-    let token = random_hex().ok_or_else(|| {
+    let token = state.token().ok_or_else(|| {
         INVALID_FIELD
             .on("orderId")
             .because("cannot be taken: the system has no randomness to give")

@@ -319,7 +319,7 @@ async fn a_start_that_cannot_be_says_why() {
     );
     let world = World::start().await;
     let taken = Options {
-        listen: world.simulator.address(),
+        listen: world.simulator.address().unwrap(),
         ..Options::default()
     };
     assert!(
@@ -380,7 +380,7 @@ fn controls_work_outside_of_the_runtime() {
 #[tokio::test]
 async fn it_ends_when_it_is_stopped() {
     let world = World::start().await;
-    let address = world.simulator.address();
+    let address = world.simulator.address().unwrap();
     world.simulator.stop().await;
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }

@@ -14,7 +14,7 @@ async fn get(world: &World, url: &str) -> Answer {
 
 async fn post(world: &World, url: &str, form: &str) -> Answer {
     let path = url.strip_prefix(&world.simulator.url()).unwrap();
-    let address = world.simulator.address().to_string();
+    let address = world.simulator.address().unwrap().to_string();
     let request = Request::post(path)
         .header("Host", &address)
         .header("Origin", format!("http://{address}"))
@@ -53,7 +53,10 @@ async fn approve_in_the_browser() {
     assert_eq!(back.status, 303);
     assert_eq!(
         back.headers["location"],
-        format!("http://{}/order/acme-1?from=vipps", world.shop.address)
+        format!(
+            "http://{}/order/acme-1?from=vipps",
+            world.shop_address.unwrap()
+        )
     );
     assert_eq!(
         world.payment("acme-1").user.unwrap().mobile_number,

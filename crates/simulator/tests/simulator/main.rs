@@ -14,3 +14,4 @@ mod published;
 mod refusals;
 mod support;
 mod windows;
+mod within;

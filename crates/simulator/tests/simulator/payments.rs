@@ -39,7 +39,10 @@ async fn a_regular_payment() {
         acted.redirect.as_deref(),
         Some("https://shop.example/order/acme-1?from=vipps")
     );
-    let here = format!("http://{}/order/acme-1?from=vipps", world.shop.address);
+    let here = format!(
+        "http://{}/order/acme-1?from=vipps",
+        world.shop_address.unwrap()
+    );
     assert_eq!(acted.browser_url, Some(here));
 
     let call = world.shop.only_call();

@@ -10,7 +10,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use kasse_simulator::{Options, PaymentView, Resolve, SalesUnit, Simulator};
+use kasse_simulator::{
+    Connection, Dial, Dialling, Options, PaymentView, Pipe, Resolve, SalesUnit, Simulator,
+};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -51,34 +53,59 @@ type Answers = Box<dyn Fn(&ShopCall) -> Option<Response<String>> + Send>;
 
 #[derive(Clone)]
 pub(crate) struct Shop {
-    pub(crate) address: SocketAddr,
     calls: Arc<Mutex<Vec<ShopCall>>>,
     answers: Arc<Mutex<Answers>>,
+    delay: Arc<Mutex<Duration>>,
+}
+
+impl std::fmt::Debug for Shop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shop").finish_non_exhaustive()
+    }
+}
+
+impl Dial for Shop {
+    fn dial(&self, host: &str) -> Option<Dialling> {
+        let shop = self.clone();
+        (host == "shop.example").then(|| {
+            let (theirs, ours) = tokio::io::duplex(1024);
+            shop.open(ours);
+            Box::pin(async move { Ok(Box::new(theirs) as Pipe) }) as Dialling
+        })
+    }
 }
 
 impl Shop {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let shop = Self {
-            address: listener.local_addr().unwrap(),
+    fn new() -> Self {
+        Self {
             calls: Arc::default(),
             answers: Arc::new(Mutex::new(Box::new(usual))),
-        };
-        let running = shop.clone();
+            delay: Arc::default(),
+        }
+    }
+
+    async fn listen(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shop = self.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let shop = running.clone();
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let shop = shop.clone();
-                    async move { shop.serve(request).await }
-                });
-                tokio::spawn(
-                    hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service),
-                );
+                shop.open(stream);
             }
         });
-        shop
+        address
+    }
+
+    fn open(&self, stream: impl Connection + 'static) {
+        let shop = self.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let shop = shop.clone();
+            async move { shop.serve(request).await }
+        });
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service),
+        );
     }
 
     async fn serve(
@@ -99,6 +126,8 @@ impl Shop {
         };
         let answer = (self.answers.lock().unwrap())(&call);
         self.calls.lock().unwrap().push(call);
+        let delay = *self.delay.lock().unwrap();
+        tokio::time::sleep(delay).await;
         match answer {
             Some(answer) => Ok(answer.map(|body| Full::new(Bytes::from(body)))),
             None => std::future::pending().await,
@@ -110,6 +139,11 @@ impl Shop {
         with: impl Fn(&ShopCall) -> Option<Response<String>> + Send + 'static,
     ) {
         *self.answers.lock().unwrap() = Box::new(with);
+    }
+
+    /// Every answer takes this long, by Tokio's clock.
+    pub(crate) fn takes(&self, delay: Duration) {
+        *self.delay.lock().unwrap() = delay;
     }
 
     /// Every shipping call gets this answer.
@@ -200,10 +234,9 @@ impl Answer {
 
 /// Sends one request on a connection of its own.
 pub(crate) async fn send(
-    address: SocketAddr,
+    stream: impl Connection + 'static,
     request: Request<String>,
 ) -> Result<Answer, hyper::Error> {
-    let stream = TcpStream::connect(address).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
@@ -221,10 +254,19 @@ pub(crate) async fn send(
     })
 }
 
+fn frozen() -> Options {
+    Options {
+        start: Some("2026-03-01T10:00:00Z".parse().unwrap()),
+        frozen: true,
+        ..Options::default()
+    }
+}
+
 /// Simulator, shop and keys.
 pub(crate) struct World {
     pub(crate) simulator: Simulator,
     pub(crate) shop: Shop,
+    pub(crate) shop_address: Option<SocketAddr>,
     pub(crate) token: String,
 }
 
@@ -235,22 +277,38 @@ impl World {
     }
 
     pub(crate) async fn with(unit: SalesUnit) -> Self {
-        let shop = Shop::start().await;
+        let shop = Shop::new();
+        let target = shop.listen().await;
+        let resolve = Resolve {
+            host: "shop.example".to_owned(),
+            target,
+        };
         let simulator = Simulator::start(Options {
-            start: Some("2026-03-01T10:00:00Z".parse().unwrap()),
-            frozen: true,
             units: vec![unit],
-            resolve: vec![Resolve {
-                host: "shop.example".to_owned(),
-                target: shop.address,
-            }],
-            ..Options::default()
+            resolve: vec![resolve],
+            ..frozen()
         })
         .await
         .unwrap();
+        Self::of(simulator, shop, Some(target)).await
+    }
+
+    /// Without sockets, and counted.
+    pub(crate) async fn within() -> Self {
+        let shop = Shop::new();
+        let options = Options {
+            counted: true,
+            ..frozen()
+        };
+        let simulator = Simulator::within(options, Arc::new(shop.clone())).unwrap();
+        Self::of(simulator, shop, None).await
+    }
+
+    async fn of(simulator: Simulator, shop: Shop, shop_address: Option<SocketAddr>) -> Self {
         let mut world = Self {
             simulator,
             shop,
+            shop_address,
             token: String::new(),
         };
         world.token = world.new_token().await;
@@ -271,7 +329,10 @@ impl World {
     }
 
     pub(crate) async fn try_send(&self, request: Request<String>) -> Result<Answer, hyper::Error> {
-        send(self.simulator.address(), request).await
+        match self.simulator.address() {
+            Some(address) => send(TcpStream::connect(address).await.unwrap(), request).await,
+            None => send(self.simulator.connect(), request).await,
+        }
     }
 
     pub(crate) async fn send(&self, request: Request<String>) -> Answer {
@@ -288,7 +349,7 @@ impl World {
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header("Host", self.simulator.address().to_string())
+            .header("Host", self.simulator.url().rsplit('/').next().unwrap())
             .header("Authorization", format!("Bearer {}", self.token))
             .header("Ocp-Apim-Subscription-Key", KEY);
         match body {
