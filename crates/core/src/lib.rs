@@ -7,6 +7,8 @@
 //! Nothing in here reads the clock, makes a random number or opens a socket: see [`Context`].
 
 pub mod api;
+#[cfg(feature = "checklist")]
+pub mod checklist;
 mod context;
 mod error;
 pub mod flow;

@@ -40,6 +40,8 @@ use crate::provider::{Adapter, Initiate, Outcome, Part, Target};
 use crate::reference::{Reference, ReferencePrefix};
 
 pub use exchanges::Peer;
+#[cfg(feature = "checklist")]
+pub(crate) use exchanges::harmless_part;
 pub use keys::InstallationKeys;
 pub use observe::{Learnt, Observer, Shipping, Told, Unobserved};
 pub use sweep::Swept;

@@ -1,0 +1,295 @@
+//! What the harness needs of a shop, by the engine's own means: never from the adapter's memory.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::Money;
+
+/// A shop, as its shoppers and its merchant use it.
+///
+/// # Behavior
+/// - It goes through the engine's own front: its storefront's or admin's API, its pages.
+/// - `show` gives what the engine shows now, asked of the engine, not of the adapter.
+/// - What the shop refuses is an answer (`Refused`), with the words a person reads. An error is only
+///   for a shop that cannot be driven.
+#[async_trait]
+pub trait ShopDriver: Debug + Send + Sync {
+    /// Does the shop support this?
+    fn able(&self, ability: Ability) -> bool;
+
+    /// A shopper fills a cart, orders, and presses "Pay with Vipps".
+    ///
+    /// # Errors
+    /// The shop cannot be driven.
+    async fn place(&self, cart: &Cart) -> Result<Placed, DriverError>;
+
+    /// Someone acts on an order.
+    ///
+    /// # Errors
+    /// The shop cannot be driven, or does not support the act.
+    async fn act(&self, order: &str, act: &Act) -> Result<Acted, DriverError>;
+
+    /// What the engine shows of an order.
+    ///
+    /// # Errors
+    /// The shop cannot be driven, or has no such order.
+    async fn show(&self, order: &str) -> Result<Shown, DriverError>;
+}
+
+/// What a shop may support. An ability that a MUST needs and the shop lacks is a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ability {
+    /// Express checkout: address and delivery are chosen in the app.
+    Express,
+    /// Express with deliveries that are known when the payment begins.
+    StaticShipping,
+    /// Capturing a part.
+    PartialCapture,
+    /// Cancelling, and releasing what is left after a partial capture.
+    Cancel,
+    /// Refunding a part.
+    PartialRefund,
+    /// A cart that is sent in two packages, each with a price.
+    TwoPackages,
+    /// A cart with several VAT rates.
+    VatRates,
+    /// A coupon.
+    Discount,
+    /// An order that changes while it is paid.
+    ChangeOrder,
+    /// An order that the shop can no longer fulfil when it is paid.
+    SellOut,
+    /// Removing personal data when the customer takes back the consent.
+    ConsentRemoval,
+    /// Receipts in the customer's payment history.
+    HistoryReceipt,
+}
+
+impl Ability {
+    /// What a shop does not support that lacks it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Express => "express checkout",
+            Self::StaticShipping => "express checkout with static deliveries",
+            Self::PartialCapture => "partial captures",
+            Self::Cancel => "cancelling",
+            Self::PartialRefund => "partial refunds",
+            Self::TwoPackages => "carts in two packages",
+            Self::VatRates => "several VAT rates",
+            Self::Discount => "discounts",
+            Self::ChangeOrder => "changing an order that is being paid",
+            Self::SellOut => "goods that sell out while they are paid",
+            Self::ConsentRemoval => "forgetting a customer",
+            Self::HistoryReceipt => "receipts in the payment history",
+        }
+    }
+}
+
+/// What a shopper buys, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cart {
+    /// What.
+    pub goods: Goods,
+    /// How.
+    pub checkout: Checkout,
+    /// The phone number that the shopper gives, as typed.
+    pub phone: Option<String>,
+}
+
+impl Cart {
+    /// The usual goods, paid with "Pay with Vipps".
+    pub fn usual() -> Self {
+        Self::of(Goods::Usual, Checkout::Regular)
+    }
+
+    /// The usual goods, by express checkout.
+    pub fn express() -> Self {
+        Self::of(Goods::Usual, Checkout::Express)
+    }
+
+    /// These goods, in this way.
+    pub fn of(goods: Goods, checkout: Checkout) -> Self {
+        Self {
+            goods,
+            checkout,
+            phone: None,
+        }
+    }
+}
+
+/// What is in a cart. The driver chooses articles of its own that are so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goods {
+    /// Two articles or more, of at least 100 kroner together.
+    Usual,
+    /// A total that a float cannot hold: 79.90, 19.99 or the like. Its sum times 100, computed in
+    /// doubles, is not a whole number.
+    OddPrice,
+    /// Articles of at least two VAT rates, and a coupon where the shop has one.
+    MixedVat,
+    /// Articles that are sent in two packages, each with a price.
+    TwoPackages,
+    /// The last one that the shop has.
+    LastOne,
+}
+
+/// How a shopper goes to the till.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checkout {
+    /// The address, where one is needed, is given in the shop.
+    Regular,
+    /// The address and the delivery are chosen in the app.
+    Express,
+    /// The delivery is chosen in the app, of those that were sent along.
+    ExpressStatic,
+}
+
+/// An order was placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The order, as the shop names it: what `act` and `show` take.
+    pub order: String,
+    /// What came of the button.
+    pub paying: Paying,
+}
+
+/// What came of pressing "Pay with Vipps".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paying {
+    /// The browser is sent to Vipps.
+    ToVipps {
+        /// Where.
+        url: Url,
+        /// The payment's reference, where the shop tells it already.
+        reference: Option<String>,
+    },
+    /// It did not begin.
+    Refused {
+        /// What the shopper reads.
+        words: String,
+    },
+}
+
+/// What somebody does with an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Act {
+    /// The shopper presses "Pay with Vipps" again.
+    Pay,
+    /// The shopper changes the cart while it is being paid: it costs more then.
+    Change,
+    /// The merchant captures: so much, or what is left.
+    Capture(Option<Money>),
+    /// The merchant cancels the order, or what is left of it.
+    Cancel,
+    /// The merchant refunds: so much, or what is left.
+    Refund(Option<Money>),
+    /// Others buy all that the shop has of the order's goods.
+    SellOut,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acted {
+    /// It was done.
+    Done,
+    /// The shop says that it is under way.
+    Pending,
+    /// The browser is sent to Vipps ([`Act::Pay`]).
+    ToVipps {
+        /// Where.
+        url: Url,
+        /// The payment's reference, where the shop tells it already.
+        reference: Option<String>,
+    },
+    /// It was not done.
+    Refused {
+        /// What the person reads.
+        words: String,
+    },
+}
+
+/// What the engine shows of an order. `None`: it does not show this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Where the payment stands.
+    pub standing: Standing,
+    /// The engine's own word for it.
+    pub word: String,
+    /// What the order costs, with its delivery.
+    pub total: Money,
+    /// What is reserved or was.
+    pub authorised: Option<Money>,
+    /// What was captured.
+    pub captured: Option<Money>,
+    /// What was refunded.
+    pub refunded: Option<Money>,
+    /// What was released.
+    pub released: Option<Money>,
+    /// The references of its payments, as the merchant sees them.
+    pub references: Vec<String>,
+    /// Who bought it.
+    pub customer: Option<ShownCustomer>,
+    /// The delivery's name and price.
+    pub delivery: Option<(String, Money)>,
+    /// How often the engine shows an authorisation, a capture, a refund: entries, mails, lines of
+    /// its history. `None`: it keeps no such list.
+    pub entries: Option<[usize; 3]>,
+    /// What the merchant reads beside it: notes, warnings.
+    pub notes: Vec<String>,
+    /// Everything that is shown, as text: to be searched.
+    pub text: String,
+}
+
+/// Who bought it, as the engine shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ShownCustomer {
+    /// The whole name.
+    pub name: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The phone number.
+    pub phone: Option<String>,
+    /// The address, in one line.
+    pub address: Option<String>,
+}
+
+/// Where an order's payment stands, in words that all engines have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It waits to be paid.
+    Open,
+    /// The money is reserved.
+    Authorised,
+    /// A part was captured.
+    PartlyCaptured,
+    /// All that was to be captured was.
+    Captured,
+    /// A part was given back.
+    PartlyRefunded,
+    /// All was given back.
+    Refunded,
+    /// It was cancelled: by the customer, the merchant, or time. It can be paid again where the
+    /// engine allows it.
+    Cancelled,
+    /// Something that needs a person.
+    NeedsPerson,
+}
+
+/// The shop cannot be driven: a fault of the harness, not of the adapter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DriverError {
+    /// The shop, or kasse behind it, gave no answer.
+    #[error("no answer: {0}")]
+    NoAnswer(String),
+    /// The shop has no way to do this.
+    #[error("the shop cannot do this: {0}")]
+    Unsupported(String),
+    /// Something that the driver does not understand.
+    #[error("{0}")]
+    Other(String),
+}
