@@ -117,6 +117,10 @@ pub enum Need {
     Logs,
     /// What customer support sees can be seen, and done.
     Trace,
+    /// The sales unit can be made to capture directly.
+    DirectCapture,
+    /// kasse can be sent a call of one's own making, with a payment's right token.
+    CallAsVipps,
 }
 
 impl Need {
@@ -129,6 +133,8 @@ impl Need {
             Self::SecondAccount => "there is no second sales unit",
             Self::Logs => "kasse's log cannot be read",
             Self::Trace => "the operator's view of a payment cannot be read",
+            Self::DirectCapture => "the sales unit cannot be made to capture directly",
+            Self::CallAsVipps => "kasse cannot be called with a payment's own token",
         }
     }
 }

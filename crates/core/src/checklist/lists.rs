@@ -92,6 +92,9 @@ pub struct CheckFacts {
     /// What the shop must be able to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub abilities: Vec<Ability>,
+    /// It is asked only of shops that can do this; of others it does not apply, whatever the level.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only_with: Vec<Ability>,
     /// Where the rule comes from.
     pub source: String,
 }

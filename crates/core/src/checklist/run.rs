@@ -121,6 +121,10 @@ pub struct Run<'a> {
 
 /// Runs a check on a bench. Gives how it ended, and the evidence, whatever happened.
 pub async fn run_check(facts: &CheckFacts, check: &Check, bench: &dyn Bench) -> (Done, Evidence) {
+    let apart = facts
+        .only_with
+        .iter()
+        .find(|ability| !bench.shop().able(**ability));
     let lacking = facts.needs.iter().find(|need| !bench.has(**need));
     let unable = facts
         .abilities
@@ -130,10 +134,14 @@ pub async fn run_check(facts: &CheckFacts, check: &Check, bench: &dyn Bench) -> 
         bench,
         evidence: Mutex::default(),
     };
-    let done = match (lacking, unable) {
-        (_, Some(ability)) => Err(Stop::Unable(ability.words())),
-        (Some(need), None) => Err(Stop::NotApplicable(format!("{} here", need.words()))),
-        (None, None) => (check.run)(&run).await,
+    let done = match (apart, lacking, unable) {
+        (Some(ability), ..) => Err(Stop::NotApplicable(format!(
+            "the shop does not offer {}",
+            ability.words()
+        ))),
+        (_, _, Some(ability)) => Err(Stop::Unable(ability.words())),
+        (_, Some(need), None) => Err(Stop::NotApplicable(format!("{} here", need.words()))),
+        (None, None, None) => (check.run)(&run).await,
     };
     run.keep_calls().await;
     let evidence = run
