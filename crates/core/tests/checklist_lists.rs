@@ -123,7 +123,13 @@ fn the_lists_hold_every_item_of_vipps_and_at_least_eighty_checks() {
     assert_eq!(sections("Quality assurance"), 4);
     assert_eq!(sections("Avoid integration pitfalls"), 5);
     assert_eq!(sections("Go-live evidence"), 2);
-    let checks = |id: &str| of(id).items.iter().map(|item| item.checks.len()).sum::<usize>();
+    let checks = |id: &str| {
+        of(id)
+            .items
+            .iter()
+            .map(|item| item.checks.len())
+            .sum::<usize>()
+    };
     assert!(checks("ecom") >= 44, "{}", checks("ecom"));
     assert!(checks("ecom-x") >= 44, "{}", checks("ecom-x"));
 }
