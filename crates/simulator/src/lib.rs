@@ -100,6 +100,7 @@
 //! | `POST …/in-3ds` `{"inside": true}` | the customer is in 3-D Secure, or no longer |
 //! | `POST …/portal/capture`, `…/portal/refund` `{"amount"?}`, `…/portal/cancel` | a person acts in Vipps' portal |
 //! | `POST …/forge-callback` `{"status"?, "amount"?, "msn"?, "token"?, "body"?}` | a forged callback: [`Forgery`]; `token` is `right`, `wrong`, `none` or `text` |
+//! | `POST …/call` `{"method", "url", "body"?, "token"?}` | a made-up call to the merchant: [`MadeUpCall`] |
 //! | `POST /__simulator/consents/{userId}/remove` | the customer takes back the consent; `userId` URL-encoded |
 //! | `POST /__simulator/faults` `{"on", "orderId"?, "kind", "times"?}` | sets a [`Fault`]; `GET` lists, `DELETE` clears |
 //! | `POST /__simulator/units` | adds a [`SalesUnit`], fields in camelCase |
@@ -150,7 +151,7 @@ mod urls;
 
 pub use control::{Acted, Approval, Control, ControlError, PaymentView};
 pub use dial::{Connection, Dial, Dialling, Pipe};
-pub use ecom::callback::{ForgedToken, Forgery, ShopAnswer};
+pub use ecom::callback::{ForgedToken, Forgery, MadeUpCall, ShopAnswer};
 pub use ecom::consent::ConsentCall;
 pub use ecom::customer::{Address, User};
 pub use ecom::payment::{CallbackReport, HistoryEntry, PaymentState, Quote, ShippingOption};

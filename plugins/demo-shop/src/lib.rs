@@ -8,6 +8,8 @@
 //! Nothing is sold here and nobody signs in, so the plugin never takes real money.
 
 mod adapter;
+#[cfg(feature = "checklist")]
+pub mod checklist;
 pub mod shop;
 
 pub use adapter::{DemoShop, ENGINE};

@@ -62,6 +62,15 @@ pub trait Bench: Send + Sync {
     /// The payment is not known, or kasse does not answer.
     async fn trace(&self, reference: &Reference) -> Result<Value, Trouble>;
 
+    /// What customer support finds under an order's number or a payment's reference: what `kasse
+    /// payments find` tells: `payments` (each with `reference`, `order`, `shop`, `state`) and, where the
+    /// text can be a reference, `accounts` (each with `account`, `msn`, `in_journal`, and `at_vipps`, what
+    /// Vipps says under its keys) and `advice`.
+    ///
+    /// # Errors
+    /// kasse does not answer.
+    async fn find(&self, text: &str) -> Result<Value, Trouble>;
+
     /// What customer support does without the shop and without Vipps' portal: `kasse payments
     /// capture`, `cancel`, `refund`. `amount` in minor units; `None`: what is left. Gives the word
     /// for how it ended (`done`, `pending`, `refused`) and what a person reads of it.
@@ -105,7 +114,7 @@ pub struct BenchFacts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
-    /// Time can be moved.
+    /// Time can be moved, for Vipps and kasse together.
     Clock,
     /// kasse can die, and start again.
     Restart,
@@ -152,8 +161,12 @@ pub enum Fate {
     /// The shop has the other sales unit's keys from now on; the old keys stay configured. kasse is
     /// started anew.
     OtherAccount,
+    /// New payments are made on a sales unit with direct capture. kasse is started anew.
+    DirectCapture,
     /// The engine is away.
     EngineAway,
+    /// The engine does what it is told next, and its answer is lost.
+    EngineAnswerLost,
     /// The engine answers so slowly.
     EngineSlow(Duration),
     /// The engine is back, and fast.

@@ -51,6 +51,9 @@ pub struct Item {
     pub partner: Level,
     /// How much a platform's needs it.
     pub platform: Level,
+    /// It is asked only of shops that support this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only_with: Vec<Ability>,
     /// Why a person has to judge it, or a part of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual: Option<String>,
@@ -92,7 +95,7 @@ pub struct CheckFacts {
     /// What the shop must be able to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub abilities: Vec<Ability>,
-    /// It is asked only of shops that can do this; of others it does not apply, whatever the level.
+    /// It is asked only of shops that support this: for others it does not apply.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only_with: Vec<Ability>,
     /// Where the rule comes from.

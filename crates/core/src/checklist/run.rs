@@ -121,26 +121,26 @@ pub struct Run<'a> {
 
 /// Runs a check on a bench. Gives how it ended, and the evidence, whatever happened.
 pub async fn run_check(facts: &CheckFacts, check: &Check, bench: &dyn Bench) -> (Done, Evidence) {
-    let apart = facts
-        .only_with
-        .iter()
-        .find(|ability| !bench.shop().able(**ability));
     let lacking = facts.needs.iter().find(|need| !bench.has(**need));
     let unable = facts
         .abilities
+        .iter()
+        .find(|ability| !bench.shop().able(**ability));
+    let not_asked = facts
+        .only_with
         .iter()
         .find(|ability| !bench.shop().able(**ability));
     let run = Run {
         bench,
         evidence: Mutex::default(),
     };
-    let done = match (apart, lacking, unable) {
+    let done = match (not_asked, unable, lacking) {
         (Some(ability), ..) => Err(Stop::NotApplicable(format!(
             "the shop does not offer {}",
             ability.words()
         ))),
-        (_, _, Some(ability)) => Err(Stop::Unable(ability.words())),
-        (_, Some(need), None) => Err(Stop::NotApplicable(format!("{} here", need.words()))),
+        (_, Some(ability), _) => Err(Stop::Unable(ability.words())),
+        (_, _, Some(need)) => Err(Stop::NotApplicable(format!("{} here", need.words()))),
         (None, None, None) => (check.run)(&run).await,
     };
     run.keep_calls().await;
@@ -210,9 +210,9 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// It is not.
-    pub fn expect<T: PartialEq<U>, U>(&self, what: &str, expected: U, observed: T) -> Done
+    pub fn expect<T, U>(&self, what: &str, expected: U, observed: T) -> Done
     where
-        T: std::fmt::Debug,
+        T: std::fmt::Debug + PartialEq<U>,
         U: std::fmt::Debug,
     {
         let met = observed == expected;
@@ -543,6 +543,27 @@ impl<'a> Run<'a> {
         vipps::control_payment(self.bench, &order.reference, what, &body).await
     }
 
+    /// A call to kasse as Vipps makes it, but of one's own making. `url` may hold
+    /// `{callbackPrefix}`, `{shippingDetailsPrefix}`, `{consentRemovalPrefix}`,
+    /// `{wrongConsentRemovalPrefix}` and `{orderId}`; `token` is `right`, `wrong`, `none` or `text`.
+    /// Gives status and body of kasse's answer.
+    ///
+    /// # Errors
+    /// Vipps does not answer.
+    pub async fn as_vipps(
+        &self,
+        order: &Order,
+        method: &str,
+        url: &str,
+        body: Option<&str>,
+        token: &str,
+    ) -> Done<(Option<u16>, String)> {
+        self.did(format!(
+            "somebody calls kasse as Vipps does: {method} {url}, token {token}"
+        ));
+        vipps::call_as(self.bench, &order.reference, method, url, body, token).await
+    }
+
     /// Every call between kasse and Vipps for an order, oldest first, whole: as
     /// `GET /__simulator/exchanges` gives it.
     ///
@@ -626,6 +647,16 @@ impl<'a> Run<'a> {
         let reference = Reference::new(order.reference.clone())
             .map_err(|error| Stop::Harness(error.to_string()))?;
         Ok(self.bench.trace(&reference).await?)
+    }
+
+    /// What customer support finds under an order's number or a payment's reference: the payments
+    /// in kasse, and which accounts' keys know the reference at Vipps.
+    ///
+    /// # Errors
+    /// kasse does not answer.
+    pub async fn find(&self, text: &str) -> Done<Value> {
+        self.did(format!("customer support looks for {text}"));
+        Ok(self.bench.find(text).await?)
     }
 
     /// What customer support does: `capture`, `cancel`, `refund`. Gives the word for how it ended,

@@ -20,6 +20,31 @@ pub trait ShopDriver: Debug + Send + Sync {
     /// Does the shop support this?
     fn able(&self, ability: Ability) -> bool;
 
+    /// A post code and a city in Norway that the shop does not deliver to, where there is one.
+    fn unserved(&self) -> Option<(String, String)> {
+        None
+    }
+
+    /// Two post codes with their cities whose deliveries cost differently: what the first two
+    /// customers give.
+    fn two_zones(&self) -> [(String, String); 2] {
+        [
+            ("0154".into(), "Oslo".into()),
+            ("9008".into(), "Tromsø".into()),
+        ]
+    }
+
+    /// A request of the engine's own kind to kasse that is not signed, or wrongly. `None`: the
+    /// engine lives within kasse's process and signs nothing.
+    fn unsigned(&self) -> Option<http::Request<bytes::Bytes>> {
+        None
+    }
+
+    /// Texts that must appear nowhere: the secrets that the engine and kasse share.
+    fn secrets(&self) -> Vec<secrecy::SecretString> {
+        Vec::new()
+    }
+
     /// A shopper fills a cart, orders, and presses "Pay with Vipps".
     ///
     /// # Errors

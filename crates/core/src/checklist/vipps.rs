@@ -203,16 +203,8 @@ async fn control<T: DeserializeOwned>(
         .map_err(|error| Stop::Harness(format!("the simulator's answer to {path}: {error}")))
 }
 
-fn path(bench: &dyn Bench, reference: &str) -> String {
-    // An order can be made on the other sales unit's keys: the reference says which.
-    format!("/payments/{}/{reference}", bench.facts().msn)
-}
-
 /// The path of a payment's controls, on whichever sales unit has it.
 async fn find(bench: &dyn Bench, reference: &str) -> Done<String> {
-    let Some(other) = &bench.facts().other_msn else {
-        return Ok(path(bench, reference));
-    };
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Named {
@@ -220,14 +212,11 @@ async fn find(bench: &dyn Bench, reference: &str) -> Done<String> {
         order_id: String,
     }
     let all: Vec<Named> = control(bench, Method::GET, "/payments", None).await?;
-    let on_other = all
-        .iter()
-        .any(|payment| payment.order_id == reference && payment.msn == *other);
-    Ok(if on_other {
-        format!("/payments/{other}/{reference}")
-    } else {
-        path(bench, reference)
-    })
+    let msn = all
+        .into_iter()
+        .find(|payment| payment.order_id == reference)
+        .map_or_else(|| bench.facts().msn.clone(), |payment| payment.msn);
+    Ok(format!("/payments/{msn}/{reference}"))
 }
 
 pub(super) async fn held(bench: &dyn Bench, reference: &str) -> Done<Held> {
@@ -296,6 +285,25 @@ pub(super) async fn fault(
     control::<Value>(bench, Method::POST, "/faults", Some(&fault))
         .await
         .map(drop)
+}
+
+pub(super) async fn call_as(
+    bench: &dyn Bench,
+    reference: &str,
+    method: &str,
+    url: &str,
+    body: Option<&str>,
+    token: &str,
+) -> Done<(Option<u16>, String)> {
+    #[derive(Deserialize)]
+    struct Answer {
+        status: Option<u16>,
+        body: String,
+    }
+    let path = format!("{}/call", find(bench, reference).await?);
+    let call = json!({ "method": method, "url": url, "body": body, "token": token });
+    let answer: Answer = control(bench, Method::POST, &path, Some(&call)).await?;
+    Ok((answer.status, answer.body))
 }
 
 pub(super) async fn exchanges(bench: &dyn Bench, reference: Option<&str>) -> Done<Vec<Exchange>> {
@@ -440,6 +448,10 @@ pub(super) fn fate_words(fate: Fate) -> String {
         }
         Fate::Start => "kasse starts".into(),
         Fate::OtherAccount => "the shop gets the keys of another sales unit".into(),
+        Fate::DirectCapture => "the sales unit captures directly from now on".into(),
+        Fate::EngineAnswerLost => {
+            "the engine will do what it is told next, and its answer will be lost".into()
+        }
         Fate::EngineAway => "the engine is away".into(),
         Fate::EngineSlow(time) => format!("the engine takes {} to answer", time_words(time)),
         Fate::EngineBack => "the engine is back".into(),

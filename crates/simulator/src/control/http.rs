@@ -110,6 +110,9 @@ async fn route(control: &Control, received: &Received) -> Result<Value, Refused>
             let forgery: Forgery = read_or_default(body)?;
             result(control.forge_callback(msn, order, forgery).await)
         }
+        ("POST", ["payments", msn, order, "call"]) => {
+            result(control.call(msn, order, read(body)?).await)
+        }
         ("POST", ["consents", user, "remove"]) => shown(control.remove_consent(user).await),
         ("GET", ["faults"]) => shown(control.faults()),
         ("POST", ["faults"]) => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ecom::callback::{self, Callback, Forgery, ShopAnswer};
+use crate::ecom::callback::{self, Callback, Forgery, MadeUpCall, ShopAnswer};
 use crate::ecom::consent::{self, ConsentCall};
 use crate::ecom::customer::{Address, User};
 use crate::ecom::payment::{
@@ -485,6 +485,23 @@ impl Control {
     ) -> Result<ShopAnswer, ControlError> {
         let payment = self.with(msn, order_id, |_, payment| Ok(payment.clone()))?;
         Ok(callback::forge(&self.shared, &payment, forgery).await)
+    }
+
+    /// Makes a call of one's own making to the merchant, with a payment's token or another. It
+    /// changes nothing here.
+    ///
+    /// # Errors
+    /// There is no such payment; or no such method, or prefix of its.
+    pub async fn call(
+        &self,
+        msn: &str,
+        order_id: &str,
+        made_up: MadeUpCall,
+    ) -> Result<ShopAnswer, ControlError> {
+        let payment = self.with(msn, order_id, |_, payment| Ok(payment.clone()))?;
+        callback::make_up(&self.shared, &payment, made_up)
+            .await
+            .map_err(ControlError::Invalid)
     }
 
     // Faults, units, exchanges.

@@ -227,7 +227,7 @@ pub struct Forgery {
     pub body: Option<String>,
 }
 
-/// What the shop answered to a forged callback.
+/// What the shop answered to a forged callback, or to a made-up call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -238,6 +238,101 @@ pub struct ShopAnswer {
     pub body: String,
     /// Why there was no answer.
     pub error: Option<String>,
+}
+
+/// A call to the merchant of one's own making, as an attacker, or a confused Vipps, would send it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MadeUpCall {
+    /// `POST`, `DELETE`, …
+    pub method: String,
+    /// The address. `{callbackPrefix}`, `{shippingDetailsPrefix}`, `{consentRemovalPrefix}` and
+    /// `{orderId}` are the payment's; `{wrongConsentRemovalPrefix}` has its last character changed.
+    pub url: String,
+    /// The body.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// The `Authorization`.
+    #[serde(default)]
+    pub token: ForgedToken,
+}
+
+/// Another last character.
+fn changed(text: &str) -> String {
+    let mut text = text.to_owned();
+    let last = text.pop();
+    text.push(if last == Some('0') { '1' } else { '0' });
+    text
+}
+
+fn token(payment: &Payment, wanted: ForgedToken) -> Option<SecretString> {
+    let right = payment.order.auth_token.clone();
+    match wanted {
+        ForgedToken::Right => right,
+        ForgedToken::None => None,
+        ForgedToken::Text => Some("text".into()),
+        ForgedToken::Wrong => Some(
+            "f".repeat(right.map_or(32, |t| t.expose_secret().len()))
+                .into(),
+        ),
+    }
+}
+
+/// Makes it. `Err`: there is no such method, or the payment has no such prefix.
+pub(crate) async fn make_up(
+    shared: &Shared,
+    payment: &Payment,
+    made_up: MadeUpCall,
+) -> Result<ShopAnswer, String> {
+    let method = Method::from_bytes(made_up.method.as_bytes())
+        .map_err(|_| format!("there is no method {}", made_up.method))?;
+    let express = payment.order.express.as_ref();
+    let shipping = express.and_then(|express| express.shipping_details_prefix.clone());
+    let consent = express.map(|express| express.consent_removal_prefix.clone());
+    let mut url = made_up.url;
+    for (name, value) in [
+        (
+            "{callbackPrefix}",
+            Some(payment.order.callback_prefix.clone()),
+        ),
+        ("{shippingDetailsPrefix}", shipping),
+        (
+            "{wrongConsentRemovalPrefix}",
+            consent.as_deref().map(changed),
+        ),
+        ("{consentRemovalPrefix}", consent),
+        ("{orderId}", Some(payment.order.order_id.clone())),
+    ] {
+        if url.contains(name) {
+            let value = value.ok_or_else(|| format!("the payment has no {name}"))?;
+            url = url.replace(name, &value);
+        }
+    }
+    let request = Call {
+        method,
+        url,
+        authorization: token(payment, made_up.token),
+        body: made_up.body.map(Bytes::from),
+        timeout: Duration::from_secs(10),
+        order_id: Some(payment.order.order_id.clone()),
+        note: Some("made up".to_owned()),
+    };
+    Ok(answered(call(shared, request).await))
+}
+
+fn answered(answer: Result<crate::outgoing::Answer, NoAnswer>) -> ShopAnswer {
+    match answer {
+        Ok(answer) => ShopAnswer {
+            status: Some(answer.status),
+            body: String::from_utf8_lossy(&answer.body).into_owned(),
+            error: None,
+        },
+        Err(why) => ShopAnswer {
+            status: None,
+            body: String::new(),
+            error: Some(why.to_string()),
+        },
+    }
 }
 
 pub(crate) async fn forge(shared: &Shared, payment: &Payment, forgery: Forgery) -> ShopAnswer {
@@ -252,16 +347,7 @@ pub(crate) async fn forge(shared: &Shared, payment: &Payment, forgery: Forgery) 
     if let Some(msn) = forgery.msn {
         callback.set("/merchantSerialNumber", msn.into());
     }
-    let right = payment.order.auth_token.clone();
-    let authorization = match forgery.token {
-        ForgedToken::Right => right,
-        ForgedToken::None => None,
-        ForgedToken::Text => Some("text".into()),
-        ForgedToken::Wrong => Some(
-            "f".repeat(right.map_or(32, |t| t.expose_secret().len()))
-                .into(),
-        ),
-    };
+    let authorization = token(payment, forgery.token);
     let request = Call {
         method: Method::POST,
         url: callback.url,
@@ -273,16 +359,5 @@ pub(crate) async fn forge(shared: &Shared, payment: &Payment, forgery: Forgery) 
         order_id: Some(callback.order_id),
         note: Some("forged".to_owned()),
     };
-    match call(shared, request).await {
-        Ok(answer) => ShopAnswer {
-            status: Some(answer.status),
-            body: String::from_utf8_lossy(&answer.body).into_owned(),
-            error: None,
-        },
-        Err(why) => ShopAnswer {
-            status: None,
-            body: String::new(),
-            error: Some(why.to_string()),
-        },
-    }
+    answered(call(shared, request).await)
 }

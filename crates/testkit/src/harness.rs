@@ -1,0 +1,63 @@
+//! The checklist as tests of an adapter's own crate: one test for each check, by its id.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use kasse_core::checklist::{Host, Role, Verdict, list};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::run::Checklist;
+
+/// Runs the eCom list, with our stricter checks, as tests: what `main` of a test target with
+/// `harness = false` calls. Filters, `--list` and nextest work. What does not apply passes, and says
+/// why; a SHOULD that does not hold passes with its warning. For the whole report: `kasse
+/// checklist`, or [`Checklist`].
+///
+/// ```no_run
+/// # fn host() -> std::sync::Arc<dyn kasse_core::checklist::Host> { unimplemented!() }
+/// fn main() -> std::process::ExitCode {
+///     kasse_testkit::run_as_tests(host(), kasse_core::checklist::Role::Partner)
+/// }
+/// ```
+pub fn run_as_tests(host: Arc<dyn Host>, role: Role) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    if !host.at_once() {
+        // One engine serves all.
+        arguments.test_threads = Some(1);
+    }
+    let checklist = list("ecom")
+        .map_err(|error| error.to_string())
+        .and_then(|lists| Checklist::of(host, lists).map_err(|error| error.to_string()));
+    let checklist = match checklist {
+        Ok(checklist) => Arc::new(checklist.role(role)),
+        Err(why) => {
+            eprintln!("the checklist cannot be run: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials: Vec<Trial> = checklist
+        .checks()
+        .into_iter()
+        .map(|(facts, level)| {
+            let (checklist, facts) = (Arc::clone(&checklist), facts.clone());
+            Trial::test(facts.id.clone(), move || {
+                let result = checklist.one(&facts, level);
+                match result.judged.verdict {
+                    Verdict::Fail | Verdict::HarnessError => Err(Failed::from(
+                        kasse_core::checklist::report::failure_text(&result),
+                    )),
+                    Verdict::Pass => Ok(()),
+                    other => {
+                        println!("{}: {}: {}", facts.id, other.word(), result.judged.why);
+                        Ok(())
+                    }
+                }
+            })
+        })
+        .collect();
+    if trials.is_empty() {
+        eprintln!("the checklist has no checks");
+        return ExitCode::FAILURE;
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

@@ -1,0 +1,269 @@
+//! A run of the checklist on one engine.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use kasse_core::Error;
+use kasse_core::checklist::report::{ListResult, Report, Subject};
+use kasse_core::checklist::{
+    CheckFacts, CheckResult, Host, Item, ItemResult, Judged, Level, List, Role, Verdict, Waivers,
+    checks, judge, run_check,
+};
+
+use crate::broken::Broken;
+use crate::logs::Logs;
+use crate::stage::{Stage, Surroundings};
+
+/// No check takes so long by its own clock. One that does waits for something that never comes.
+const ENDLESS: Duration = Duration::from_secs(600 * 24 * 3600);
+
+/// The checklist, ready to be run on one engine.
+///
+/// ```no_run
+/// # fn example(host: std::sync::Arc<dyn kasse_core::checklist::Host>) -> Result<(), Box<dyn std::error::Error>> {
+/// use kasse_testkit::Checklist;
+///
+/// let lists = kasse_core::checklist::list("ecom")?;
+/// let report = Checklist::of(host, lists)?.run(|check| println!("{}", check.facts.id));
+/// assert!(report.passed());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Checklist {
+    surroundings: Surroundings,
+    lists: Vec<List>,
+    role: Role,
+    only: Vec<String>,
+    waivers: Waivers,
+    today: Date,
+    broken: Broken,
+}
+
+impl Checklist {
+    /// These lists, on this engine, in a merchant's role.
+    ///
+    /// # Errors
+    /// The engine's calls cannot be listened for.
+    pub fn of(host: Arc<dyn Host>, lists: Vec<List>) -> Result<Self, Error> {
+        Ok(Self {
+            surroundings: Surroundings::of(host)?,
+            lists,
+            role: Role::default(),
+            only: Vec::new(),
+            waivers: Waivers::none(),
+            today: jiff::Zoned::now().date(),
+            broken: Broken::not(),
+        })
+    }
+
+    /// In this role.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// Only checks and items of these ids.
+    #[must_use]
+    pub fn only(mut self, ids: Vec<String>) -> Self {
+        self.only = ids;
+        self
+    }
+
+    /// With these waivers.
+    #[must_use]
+    pub fn waivers(mut self, waivers: Waivers) -> Self {
+        self.waivers = waivers;
+        self
+    }
+
+    /// With kasse broken on purpose.
+    #[must_use]
+    pub fn broken(mut self, broken: Broken) -> Self {
+        self.broken = broken;
+        self
+    }
+
+    /// The ids that were asked for and that no list has.
+    pub fn unknown(&self) -> Vec<&str> {
+        let known = |id: &str| {
+            self.items()
+                .any(|item| item.id == id || item.checks.iter().any(|check| check.id == id))
+        };
+        let asked = self.only.iter().map(String::as_str);
+        asked.filter(|id| !known(id)).collect()
+    }
+
+    fn items(&self) -> impl Iterator<Item = &Item> {
+        self.lists.iter().flat_map(|list| &list.items)
+    }
+
+    fn chosen(&self, item: &Item, check: &CheckFacts) -> bool {
+        self.only.is_empty() || self.only.contains(&item.id) || self.only.contains(&check.id)
+    }
+
+    /// All checks that were chosen, with how much each is needed.
+    pub fn checks(&self) -> Vec<(&CheckFacts, Level)> {
+        self.items()
+            .flat_map(|item| {
+                let level = item.level(self.role);
+                item.checks
+                    .iter()
+                    .filter(|check| self.chosen(item, check))
+                    .map(move |check| (check, level))
+            })
+            .collect()
+    }
+
+    /// Runs them. `progress` hears of each check as it ends; the report has them in the lists' order.
+    pub fn run(&self, mut progress: impl FnMut(&CheckResult)) -> Report {
+        let started = Instant::now();
+        let measured_start = Timestamp::now();
+        let checks = self.checks();
+        let next = AtomicUsize::new(0);
+        let workers = if self.surroundings.host.at_once() {
+            std::thread::available_parallelism().map_or(1, usize::from)
+        } else {
+            1
+        };
+        let results: Mutex<Vec<Option<CheckResult>>> = Mutex::new(vec![None; checks.len()]);
+        let (ended, ends) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                let (next, checks, results) = (&next, &checks, &results);
+                let ended = ended.clone();
+                scope.spawn(move || {
+                    loop {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        let Some((facts, level)) = checks.get(at) else {
+                            return;
+                        };
+                        let result = self.one(facts, *level);
+                        let mut all = results.lock().unwrap_or_else(PoisonError::into_inner);
+                        if let Some(place) = all.get_mut(at) {
+                            *place = Some(result.clone());
+                        }
+                        drop(all);
+                        // Who listens outlives this scope.
+                        let _ = ended.send(result);
+                    }
+                });
+            }
+            drop(ended);
+            for result in ends {
+                progress(&result);
+            }
+        });
+        let mut results: Vec<CheckResult> = results
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .into_iter()
+            .flatten()
+            .collect();
+        let mut lists = Vec::new();
+        for list in &self.lists {
+            let mut items = Vec::new();
+            for item in &list.items {
+                let of_item = |result: &CheckResult| {
+                    item.checks.iter().any(|check| check.id == result.facts.id)
+                };
+                let (own, rest) = results.into_iter().partition(of_item);
+                results = rest;
+                let asked = self.only.is_empty() || self.only.contains(&item.id);
+                let own: Vec<CheckResult> = own;
+                if asked || !own.is_empty() {
+                    items.push(ItemResult::of(item, item.level(self.role), own));
+                }
+            }
+            lists.push(ListResult::of(list, items));
+        }
+        Report {
+            format: Report::FORMAT,
+            subject: self.subject(),
+            role: self.role,
+            lists,
+            measured_start,
+            measured_ms: ms(started),
+        }
+    }
+
+    fn subject(&self) -> Subject {
+        let plugin = self.surroundings.host.plugin();
+        let system = on_stage(Logs::default(), |logs| async {
+            let stage = Stage::set_up(&self.surroundings, self.broken, logs).await;
+            stage.map(|stage| stage.system()).unwrap_or_default()
+        });
+        Subject {
+            engine: plugin.name.into(),
+            system: system.unwrap_or_default(),
+            kasse: env!("CARGO_PKG_VERSION").into(),
+            bench: "the simulator, within the process".into(),
+        }
+    }
+
+    /// Runs one check, on a stage of its own.
+    pub fn one(&self, facts: &CheckFacts, level: Level) -> CheckResult {
+        let started = Instant::now();
+        let logs = Logs::default();
+        let played = on_stage(logs, |logs| async {
+            let Some(check) = checks::check(&facts.id) else {
+                return Err(format!("the check {} is not written", facts.id));
+            };
+            let stage = Stage::set_up(&self.surroundings, self.broken, logs).await?;
+            let ended = tokio::time::timeout(ENDLESS, run_check(facts, check, &stage)).await;
+            ended.map_err(|_| "the check waits for something that never comes".to_owned())
+        });
+        let (judged, evidence) = match played.and_then(|played| played) {
+            Ok((done, evidence)) => (
+                judge(facts, level, done, &self.waivers, self.today),
+                evidence,
+            ),
+            Err(why) => (
+                Judged {
+                    verdict: Verdict::HarnessError,
+                    why,
+                },
+                Default::default(),
+            ),
+        };
+        CheckResult {
+            facts: facts.clone(),
+            level,
+            judged,
+            evidence,
+            measured_ms: ms(started),
+        }
+    }
+}
+
+fn ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Runs something under a clock that does not wait. A panic in it is a fault of the harness.
+fn on_stage<T, F>(logs: Logs, work: impl FnOnce(Logs) -> F) -> Result<T, String>
+where
+    F: Future<Output = T>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .map_err(|error| error.to_string())?;
+    let _taken = logs.take();
+    let played = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(work(logs))));
+    runtime.shutdown_background();
+    played.map_err(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        format!("the check panicked: {text}")
+    })
+}
