@@ -1,5 +1,6 @@
 //! The lists of the checklist hold together: what is written in them is found, and nothing twice.
 #![cfg(feature = "checklist")]
+#![allow(clippy::expect_used, reason = "a test")]
 
 use std::collections::BTreeSet;
 
