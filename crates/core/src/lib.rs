@@ -15,6 +15,10 @@ pub mod flow;
 mod ids;
 pub mod journal;
 mod money;
+#[cfg(feature = "mutants")]
+pub mod mutants;
+#[cfg(not(feature = "mutants"))]
+mod mutants;
 mod order;
 mod payment;
 mod provider;

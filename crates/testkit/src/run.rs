@@ -194,7 +194,7 @@ impl Checklist {
 
     fn subject(&self) -> Subject {
         let plugin = self.surroundings.host.plugin();
-        let system = on_stage(Logs::default(), |logs| async {
+        let system = on_stage(self.broken.rule, Logs::default(), |logs| async {
             let stage = Stage::set_up(&self.surroundings, self.broken, logs).await;
             stage.map(|stage| stage.system()).unwrap_or_default()
         });
@@ -210,7 +210,7 @@ impl Checklist {
     pub fn one(&self, facts: &CheckFacts, level: Level) -> CheckResult {
         let started = Instant::now();
         let logs = Logs::default();
-        let played = on_stage(logs, |logs| async {
+        let played = on_stage(self.broken.rule, logs, |logs| async {
             let Some(check) = checks::check(&facts.id) else {
                 return Err(format!("the check {} is not written", facts.id));
             };
@@ -246,10 +246,23 @@ fn ms(since: Instant) -> u64 {
 }
 
 /// Runs something under a clock that does not wait. A panic in it is a fault of the harness.
-fn on_stage<T, F>(logs: Logs, work: impl FnOnce(Logs) -> F) -> Result<T, String>
+fn on_stage<T, F>(
+    rule: Option<&'static str>,
+    logs: Logs,
+    work: impl FnOnce(Logs) -> F,
+) -> Result<T, String>
 where
     F: Future<Output = T>,
 {
+    // The flow runs on this thread alone.
+    #[cfg(feature = "mutants")]
+    kasse_core::mutants::set(rule);
+    #[cfg(not(feature = "mutants"))]
+    if let Some(rule) = rule {
+        return Err(format!(
+            "the rule \"{rule}\" cannot be broken without the feature `mutants`"
+        ));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)

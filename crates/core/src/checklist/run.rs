@@ -344,13 +344,30 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Someone acts on an order.
+    /// Someone acts on an order. A capture, a cancellation or a refund that the engine has no act for
+    /// is done in kasse, as its merchant would.
     ///
     /// # Errors
     /// The shop cannot be driven.
     pub async fn act(&self, order: &Order, act: &Act) -> Done<Acted> {
         self.did(vipps::act_words(act));
-        Ok(self.bench.shop().act(&order.number, act).await?)
+        let unsupported = match self.bench.shop().act(&order.number, act).await {
+            Err(DriverError::Unsupported(what)) => what,
+            acted => return Ok(acted?),
+        };
+        // Where an engine has no such act, the merchant does it in kasse.
+        let (verb, amount) = match act {
+            Act::Capture(amount) => ("capture", *amount),
+            Act::Cancel => ("cancel", None),
+            Act::Refund(amount) => ("refund", *amount),
+            _ => return Err(DriverError::Unsupported(unsupported).into()),
+        };
+        let (word, words) = self.operate(order, verb, amount).await?;
+        Ok(match word.as_str() {
+            "done" => Acted::Done,
+            "pending" => Acted::Pending,
+            _ => Acted::Refused { words },
+        })
     }
 
     /// Someone acts on an order, and the shop takes it.

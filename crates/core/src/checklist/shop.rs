@@ -54,7 +54,8 @@ pub trait ShopDriver: Debug + Send + Sync {
     /// Someone acts on an order.
     ///
     /// # Errors
-    /// The shop cannot be driven, or does not support the act.
+    /// The shop cannot be driven. [`DriverError::Unsupported`]: the engine has no such act; a capture,
+    /// a cancellation or a refund is then done in kasse.
     async fn act(&self, order: &str, act: &Act) -> Result<Acted, DriverError>;
 
     /// What the engine shows of an order.

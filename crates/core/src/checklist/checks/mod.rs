@@ -6,6 +6,7 @@ use std::pin::Pin;
 use super::run::{Done, Run};
 
 mod ecom;
+mod x;
 
 /// A check under way.
 pub type Playing<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
@@ -37,7 +38,7 @@ use checks;
 
 /// All checks, those of each list in one piece.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    ecom::modules().into_iter().flatten()
+    ecom::modules().into_iter().chain(x::modules()).flatten()
 }
 
 /// The check of an id.

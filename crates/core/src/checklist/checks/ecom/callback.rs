@@ -1,0 +1,5 @@
+//! Callback: each status that Vipps tells.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! Handle callbacks: before, after and without the return.
+
+use super::checks;
+
+checks! {}

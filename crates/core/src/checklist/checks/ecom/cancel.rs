@@ -1,0 +1,5 @@
+//! Cancel: before, after, and what is left.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! Remove consent: the customer is forgotten.
+
+use super::checks;
+
+checks! {}

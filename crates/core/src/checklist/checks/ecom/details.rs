@@ -1,0 +1,5 @@
+//! Details: what Vipps says of a payment, and who may ask.
+
+use super::checks;
+
+checks! {}

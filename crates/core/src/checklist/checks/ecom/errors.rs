@@ -1,0 +1,5 @@
+//! Handle errors: each to the person who can act, in words.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! Include HTTP headers.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! Add information to the payment history.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! Initiate: a payment begins.
+
+use super::checks;
+
+checks! {}

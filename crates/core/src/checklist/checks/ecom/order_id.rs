@@ -1,0 +1,5 @@
+//! Send useful orderIds.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! Poll for payment details.
+
+use super::checks;
+
+checks! {}

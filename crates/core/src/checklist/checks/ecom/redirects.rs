@@ -1,0 +1,5 @@
+//! Handle redirects.
+
+use super::checks;
+
+checks! {}

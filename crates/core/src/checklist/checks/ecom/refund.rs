@@ -1,0 +1,5 @@
+//! Refund: the whole and parts.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! Shipping details: the deliveries for an address.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! Educate customer support: what it sees and does.
+
+use super::checks;
+
+checks! {}

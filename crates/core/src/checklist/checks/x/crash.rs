@@ -1,0 +1,5 @@
+//! kasse is killed.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! The shop has a bad moment.
+
+use super::checks;
+
+checks! {}

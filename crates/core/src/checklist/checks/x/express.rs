@@ -1,0 +1,5 @@
+//! Express, more strictly.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! A payment only moves forward.
+
+use super::checks;
+
+checks! {}

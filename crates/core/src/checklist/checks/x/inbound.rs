@@ -1,0 +1,5 @@
+//! What comes in is hostile until shown otherwise.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! Keys stay with the payment.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! Every amount is exact.
+
+use super::checks;
+
+checks! {}

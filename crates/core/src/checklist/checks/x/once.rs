@@ -1,0 +1,5 @@
+//! Nothing is done twice.
+
+use super::checks;
+
+checks! {}

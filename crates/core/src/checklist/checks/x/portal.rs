@@ -1,0 +1,5 @@
+//! What is done in Vipps' portal is seen.
+
+use super::checks;
+
+checks! {}

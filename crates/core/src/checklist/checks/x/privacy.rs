@@ -1,0 +1,5 @@
+//! Secrets and personal data.
+
+use super::checks;
+
+checks! {}

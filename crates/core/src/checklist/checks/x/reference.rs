@@ -1,0 +1,5 @@
+//! References.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! Vipps has a bad moment.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,5 @@
+//! One order holds up no other.
+
+use super::checks;
+
+checks! {}

@@ -1,0 +1,122 @@
+//! Each mutant against each check: which fail.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use kasse_core::checklist::report::failure_text;
+use kasse_core::checklist::{CheckFacts, Level, Role, Verdict, list};
+use kasse_demo_shop::checklist::HOST;
+use kasse_testkit::{Broken, Checklist};
+
+use crate::mutants::{Mutant, all};
+
+/// With `KASSE_CHECK` in the environment: only the checks whose id begins so.
+fn checklist(broken: Broken) -> Checklist {
+    let host = (HOST.open)().unwrap();
+    let lists = list("ecom").unwrap();
+    let only = std::env::var("KASSE_CHECK").map_or_else(
+        |_| Vec::new(),
+        |wanted| {
+            let items = lists.iter().flat_map(|list| &list.items);
+            let checks = items.flat_map(|item| &item.checks);
+            let ids = checks.map(|check| check.id.clone());
+            ids.filter(|id| id.starts_with(&wanted)).collect()
+        },
+    );
+    Checklist::of(host, lists)
+        .unwrap()
+        .role(Role::Platform)
+        .only(only)
+        .broken(broken)
+}
+
+/// Nothing is broken, and nothing fails.
+#[test]
+fn the_demo_shop_passes() {
+    let report = checklist(Broken::not()).run(|_| {});
+    let mut failures = String::new();
+    for check in report.checks() {
+        let bad = [Verdict::Fail, Verdict::Warn, Verdict::HarnessError];
+        if bad.contains(&check.judged.verdict) {
+            failures.push_str(&failure_text(check));
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+    let ran: usize = report.lists.iter().map(|list| list.score.ran).sum();
+    println!("{ran} checks ran in {} ms", report.measured_ms);
+    assert!(ran > 0);
+}
+
+/// The checks that fail, or cannot be done at all.
+fn failing(broken: Broken) -> BTreeSet<String> {
+    let report = checklist(broken).run(|_| {});
+    report
+        .checks()
+        .filter(|check| {
+            matches!(
+                check.judged.verdict,
+                Verdict::Fail | Verdict::Warn | Verdict::HarnessError
+            )
+        })
+        .map(|check| check.facts.id.clone())
+        .collect()
+}
+
+/// With `KASSE_MUTANT` in the environment: only mutants whose name holds it, and nothing is compared
+/// with the table; what they kill is printed.
+#[test]
+fn every_check_is_failed_by_something_that_is_broken_and_not_everything_by_everything() {
+    let sane = failing(Broken::not());
+    assert!(
+        sane.is_empty(),
+        "nothing is broken, and these fail: {sane:?}"
+    );
+    let wanted = std::env::var("KASSE_MUTANT").ok();
+    let mutants: Vec<Mutant> = all()
+        .into_iter()
+        .filter(|mutant| {
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| mutant.name.contains(wanted))
+        })
+        .collect();
+    let mut names = BTreeSet::new();
+    let mut killers: BTreeMap<String, Vec<(&str, usize)>> = BTreeMap::new();
+    let mut table = String::new();
+    for mutant in &mutants {
+        assert!(
+            names.insert(mutant.name),
+            "two mutants are called {}",
+            mutant.name
+        );
+        let killed = failing(mutant.broken);
+        writeln!(table, "{} ({})", mutant.name, killed.len()).unwrap();
+        for check in &killed {
+            writeln!(table, "    {check}").unwrap();
+            let killers = killers.entry(check.clone()).or_default();
+            killers.push((mutant.name, killed.len()));
+        }
+    }
+    if wanted.is_some() {
+        println!("{table}");
+        return;
+    }
+    let checklist = checklist(Broken::not());
+    let checks: Vec<(&CheckFacts, Level)> = checklist.checks();
+    // A check counts only if something kills it that does not kill everything: at the most a quarter.
+    let few = checks.len() / 4;
+    let survivors: Vec<&str> = checks
+        .iter()
+        .map(|(check, _)| check.id.as_str())
+        .filter(|id| {
+            !killers
+                .get(*id)
+                .is_some_and(|killers| killers.iter().any(|(_, killed)| *killed <= few))
+        })
+        .collect();
+    insta::assert_snapshot!("kill_table", table);
+    assert!(
+        survivors.is_empty(),
+        "nothing that is broken fails these: {survivors:?}"
+    );
+}
