@@ -10,6 +10,7 @@
 //! [`Host::listen`]: kasse_core::checklist::Host::listen
 
 mod broken;
+mod engine;
 mod harness;
 mod life;
 mod logs;
@@ -20,5 +21,6 @@ mod seams;
 mod stage;
 
 pub use broken::{Broken, Instead, JournalHooks};
+pub use engine::Engine;
 pub use harness::run_as_tests;
 pub use run::Checklist;

@@ -25,7 +25,7 @@ pub use lists::{CheckFacts, Item, Level, List, ListError, Role, list, lists};
 pub use run::{Call, Done, Evidence, Finding, Order, Run, Step, Stop, run_check};
 pub use shop::{
     Ability, Act, Acted, Cart, Checkout, DriverError, Goods, Paying, Placed, ShopDriver, Shown,
-    ShownCustomer, Standing,
+    ShownCustomer, StandIn, Standing,
 };
 pub use verdict::{CheckResult, ItemResult, Judged, Verdict, judge};
 pub use vipps::{CallbackReport, Exchange, Held, HistoryEntry, Offer, Offered, Operated};

@@ -1,8 +1,11 @@
 //! What the harness needs of a shop, by the engine's own means: never from the adapter's memory.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -20,6 +23,12 @@ pub trait ShopDriver: Debug + Send + Sync {
     /// Does the shop support this?
     fn able(&self, ability: Ability) -> bool;
 
+    /// The engine, where it is a stand-in within the process: the stage leads what is sent to its host
+    /// there, and no socket is opened.
+    fn stand_in(&self) -> Option<Arc<dyn StandIn>> {
+        None
+    }
+
     /// A post code and a city in Norway that the shop does not deliver to, where there is one.
     fn unserved(&self) -> Option<(String, String)> {
         None
@@ -36,7 +45,7 @@ pub trait ShopDriver: Debug + Send + Sync {
 
     /// A request of the engine's own kind to kasse that is not signed, or wrongly. `None`: the
     /// engine lives within kasse's process and signs nothing.
-    fn unsigned(&self) -> Option<http::Request<bytes::Bytes>> {
+    fn unsigned(&self) -> Option<Request<Bytes>> {
         None
     }
 
@@ -63,6 +72,16 @@ pub trait ShopDriver: Debug + Send + Sync {
     /// # Errors
     /// The shop cannot be driven, or has no such order.
     async fn show(&self, order: &str) -> Result<Shown, DriverError>;
+}
+
+/// An engine within the process, as HTTP sees it.
+#[async_trait]
+pub trait StandIn: Debug + Send + Sync {
+    /// Its host name: `shop.example`.
+    fn host(&self) -> &str;
+
+    /// Answers a request. Its URI is a path.
+    async fn handle(&self, request: Request<Bytes>) -> Response<Bytes>;
 }
 
 /// What a shop may support. An ability that a MUST needs and the shop lacks is a failure.
