@@ -143,6 +143,9 @@ pub async fn run_check(facts: &CheckFacts, check: &Check, bench: &dyn Bench) -> 
         (_, _, Some(need)) => Err(Stop::NotApplicable(format!("{} here", need.words()))),
         (None, None, None) => (check.run)(&run).await,
     };
+    if done.is_err() {
+        run.keep_troubles().await;
+    }
     run.keep_calls().await;
     let evidence = run
         .evidence
@@ -164,13 +167,40 @@ impl<'a> Run<'a> {
         note(&mut self.evidence.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// What kasse could not tell the shop, and why: most often what an adapter's author looks for.
+    async fn keep_troubles(&self) {
+        if !self.has(Need::Trace) {
+            return;
+        }
+        for reference in self.references() {
+            let Ok(reference) = Reference::new(reference) else {
+                continue;
+            };
+            let Ok(trace) = self.bench.trace(&reference).await else {
+                continue;
+            };
+            let deliveries = trace.get("deliveries").and_then(Value::as_array);
+            for error in deliveries
+                .into_iter()
+                .flatten()
+                .filter_map(|delivery| delivery.get("error"))
+            {
+                let text = |name: &str| error.get(name).and_then(Value::as_str);
+                if let (Some(what), Some(why)) = (text("what"), text("why")) {
+                    self.did(format!("kasse could not tell the shop: {what}: {why}"));
+                }
+            }
+        }
+    }
+
+    fn references(&self) -> Vec<String> {
+        let evidence = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
+        evidence.references.clone()
+    }
+
     async fn keep_calls(&self) {
-        let references = {
-            let evidence = self.evidence.lock().unwrap_or_else(PoisonError::into_inner);
-            evidence.references.clone()
-        };
         let mut calls = Vec::new();
-        for reference in references {
+        for reference in self.references() {
             if let Ok(exchanges) = vipps::exchanges(self.bench, Some(&reference)).await {
                 calls.extend(exchanges.iter().map(vipps::shown_call));
             }
