@@ -6,6 +6,7 @@ mod demo;
 mod journey;
 mod run;
 mod snapshots;
+mod third_party;
 mod vendure;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +22,8 @@ Usage: cargo xtask <CHORE>
 
 Chores:
   test               Everything: unit, integration and doc tests, a real Vendure (Node and npm; installed
-                     by apt-get where they can be), the snapshots, the JSON API against its
+                     by apt-get where they can be), the snapshots, a third party's adapter with its
+                     checklist, the JSON API against its
                      document (schemathesis; installed by pip into the target folder), and the demo's
                      pages in a browser (Chromium; installed by apt-get where it can be). What cannot be
                      run here is said at the end; with CI=true it is a failure
@@ -78,6 +80,7 @@ fn test() -> Result<(), Problem> {
         snapshots.check()
     })?;
 
+    run::part("the checklist of a third party's adapter", third_party::check)?;
     match api::find_or_install() {
         Ok(schemathesis) => run::part(API, || api::test(&schemathesis, &demo::binary()))?,
         Err(why) => left_out.push(format!("{API}: {why}")),
