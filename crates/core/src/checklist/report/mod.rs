@@ -1,4 +1,17 @@
-//! What people and programs read of a run.
+//! What people and programs read of a run: pure functions of a [`Report`], one for each form.
+
+mod html;
+mod json;
+mod junit;
+mod markdown;
+pub mod text;
+mod words;
+
+pub use html::to_html;
+pub use json::{SCHEMA, to_json};
+pub use junit::to_junit;
+pub use markdown::to_markdown;
+pub use text::failure_text;
 
 use serde::Serialize;
 
@@ -136,33 +149,4 @@ impl Report {
         let ran: usize = self.lists.iter().map(|list| list.score.ran).sum();
         ran > 0 && !self.lists.iter().any(|list| bad(&list.score))
     }
-}
-
-/// What a person reads of a check that failed: what was done, expected, seen, and where to look.
-pub fn failure_text(result: &CheckResult) -> String {
-    use std::fmt::Write;
-
-    use super::run::Step;
-
-    let mut text = format!(
-        "{} ({}): {}\n{}\n",
-        result.facts.id,
-        result.level.word(),
-        result.judged.why,
-        result.facts.does
-    );
-    for step in &result.evidence.steps {
-        // Writing to a string cannot fail.
-        let _ = match step {
-            Step::Did(what) => writeln!(text, "  - {what}"),
-            Step::Saw(finding) if finding.met => writeln!(text, "  + {}", finding.what),
-            Step::Saw(finding) => writeln!(
-                text,
-                "  ! {}: expected {}, came {}",
-                finding.what, finding.expected, finding.observed
-            ),
-        };
-    }
-    let _ = writeln!(text, "  Advice: {}", result.facts.advice);
-    text
 }
