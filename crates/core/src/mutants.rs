@@ -1,5 +1,5 @@
 //! Switches that break single rules of the flow, for the checklist's own tests: a check that no
-//! broken flow fails proves nothing. Without the feature `mutants` they do not exist: [`on`] is
+//! broken flow fails proves nothing. Without the feature `mutants` they do not exist: `on` is
 //! `false` when compiled.
 //!
 //! Most rules are broken from outside, at the flow's seams (adapter, wire, journal, transport). Here

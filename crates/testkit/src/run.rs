@@ -195,7 +195,7 @@ impl Checklist {
     fn subject(&self) -> Subject {
         let plugin = self.surroundings.host.plugin();
         let system = on_stage(self.broken.rule, Logs::default(), |logs| async {
-            let stage = Stage::set_up(&self.surroundings, self.broken, logs).await;
+            let stage = Stage::set_up(&self.surroundings, 0, self.broken, logs).await;
             stage.map(|stage| stage.system()).unwrap_or_default()
         });
         Subject {
@@ -209,12 +209,17 @@ impl Checklist {
     /// Runs one check, on a stage of its own.
     pub fn one(&self, facts: &CheckFacts, level: Level) -> CheckResult {
         let started = Instant::now();
+        let place = self
+            .items()
+            .flat_map(|item| &item.checks)
+            .position(|check| check.id == facts.id)
+            .map_or(0, |place| place.saturating_add(1));
         let logs = Logs::default();
         let played = on_stage(self.broken.rule, logs, |logs| async {
             let Some(check) = checks::check(&facts.id) else {
                 return Err(format!("the check {} is not written", facts.id));
             };
-            let stage = Stage::set_up(&self.surroundings, self.broken, logs).await?;
+            let stage = Stage::set_up(&self.surroundings, place, self.broken, logs).await?;
             let ended = tokio::time::timeout(ENDLESS, run_check(facts, check, &stage)).await;
             ended.map_err(|_| "the check waits for something that never comes".to_owned())
         });

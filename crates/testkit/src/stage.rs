@@ -42,7 +42,6 @@ const MSN: &str = "123456";
 const OTHER_MSN: &str = "654321";
 /// It captures directly.
 const DIRECT_MSN: &str = "777777";
-const PREFIX: &str = "chk";
 /// How long a call over a pipe may take, by the stage's clock, where its maker does not say.
 const PATIENCE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
@@ -219,9 +218,11 @@ impl Surroundings {
 }
 
 impl Stage {
-    /// Sets it up. To be called within a runtime whose clock is paused.
+    /// Sets it up. To be called within a runtime whose clock is paused. `place`: the check's in its
+    /// lists; no two checks' orders have the same reference.
     pub(crate) async fn set_up(
         surroundings: &Surroundings,
+        place: usize,
         broken: Broken,
         logs: Logs,
     ) -> Result<Self, Problem> {
@@ -296,7 +297,7 @@ impl Stage {
             facts: BenchFacts {
                 shop: SHOP.into(),
                 shop_name: SHOP_NAME.into(),
-                prefix: PREFIX.into(),
+                prefix: format!("chk{place}"),
                 public_url,
                 msn: MSN.into(),
                 other_msn: Some(OTHER_MSN.into()),
@@ -406,7 +407,7 @@ impl Stage {
             name: SHOP_NAME.into(),
             account: AccountId::new(account).map_err(bad)?,
             api: ApiKind::Ecom,
-            prefix: ReferencePrefix::new(PREFIX).map_err(bad)?,
+            prefix: ReferencePrefix::new(self.facts.prefix.clone()).map_err(bad)?,
             language: Language::En,
         };
         flow.add_shop(shop, adapter)?;

@@ -80,7 +80,10 @@ fn test() -> Result<(), Problem> {
         snapshots.check()
     })?;
 
-    run::part("the checklist of a third party's adapter", third_party::check)?;
+    run::part(
+        "the checklist of a third party's adapter",
+        third_party::check,
+    )?;
     match api::find_or_install() {
         Ok(schemathesis) => run::part(API, || api::test(&schemathesis, &demo::binary()))?,
         Err(why) => left_out.push(format!("{API}: {why}")),

@@ -23,7 +23,9 @@ pub(crate) fn check() -> Result<(), Problem> {
     let text = fs::read_to_string(&manifest).map_err(|error| wrong(&manifest, error))?;
     let crates = format!("path = \"{}/", root().join("crates").display());
     if !text.contains(CRATES) {
-        return Err(format!("{PATH}/Cargo.toml does not name kasse's crates by their paths"));
+        return Err(format!(
+            "{PATH}/Cargo.toml does not name kasse's crates by their paths"
+        ));
     }
     fs::write(&manifest, text.replace(CRATES, &crates)).map_err(|error| wrong(&manifest, error))?;
 
@@ -73,7 +75,10 @@ fn unfinished(readme: &Path) -> Result<BTreeSet<String>, Problem> {
         .map(str::to_owned)
         .collect();
     if named.is_empty() {
-        return Err(format!("{} names nothing that is unfinished", readme.display()));
+        return Err(format!(
+            "{} names nothing that is unfinished",
+            readme.display()
+        ));
     }
     Ok(named)
 }

@@ -51,9 +51,6 @@ pub struct Item {
     pub partner: Level,
     /// How much a platform's needs it.
     pub platform: Level,
-    /// It is asked only of shops that support this.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub only_with: Vec<Ability>,
     /// Why a person has to judge it, or a part of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual: Option<String>,
