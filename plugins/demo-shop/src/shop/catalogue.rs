@@ -17,10 +17,12 @@ pub struct Product {
     pub vat: VatRate,
     /// How many a new shop has.
     pub stock: u32,
+    /// Is each one sent in a package of its own?
+    pub bulky: bool,
 }
 
 /// Everything that is sold. Norwegian VAT: 25 % in general, 15 % on food, none on books.
-pub static PRODUCTS: [Product; 6] = [
+pub static PRODUCTS: [Product; 7] = [
     Product {
         sku: "jumper",
         name: "Wool jumper",
@@ -28,6 +30,7 @@ pub static PRODUCTS: [Product; 6] = [
         price: Money::nok(89_900),
         vat: VatRate::percent(25),
         stock: 1000,
+        bulky: false,
     },
     Product {
         sku: "mug",
@@ -36,6 +39,7 @@ pub static PRODUCTS: [Product; 6] = [
         price: Money::nok(18_000),
         vat: VatRate::percent(25),
         stock: 1000,
+        bulky: false,
     },
     Product {
         sku: "coffee",
@@ -44,6 +48,7 @@ pub static PRODUCTS: [Product; 6] = [
         price: Money::nok(24_990),
         vat: VatRate::percent(15),
         stock: 1000,
+        bulky: false,
     },
     Product {
         sku: "chocolate",
@@ -52,6 +57,7 @@ pub static PRODUCTS: [Product; 6] = [
         price: Money::nok(7990),
         vat: VatRate::percent(15),
         stock: 1000,
+        bulky: false,
     },
     Product {
         sku: "book",
@@ -60,6 +66,7 @@ pub static PRODUCTS: [Product; 6] = [
         price: Money::nok(34_900),
         vat: VatRate::percent(0),
         stock: 1000,
+        bulky: false,
     },
     Product {
         sku: "hat",
@@ -68,6 +75,16 @@ pub static PRODUCTS: [Product; 6] = [
         price: Money::nok(29_900),
         vat: VatRate::percent(25),
         stock: 1000,
+        bulky: false,
+    },
+    Product {
+        sku: "skis",
+        name: "Mountain skis",
+        about: "With steel edges. Each pair is sent in a package of its own.",
+        price: Money::nok(349_900),
+        vat: VatRate::percent(25),
+        stock: 1000,
+        bulky: true,
     },
 ];
 

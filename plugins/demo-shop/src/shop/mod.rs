@@ -266,8 +266,8 @@ impl Shop {
     /// The deliveries for an order, to an address (country and post code) or anywhere in a country.
     pub fn deliveries(order: &Order, country: &str, post_code: Option<&str>) -> Vec<zones::Method> {
         match post_code {
-            Some(post_code) => zones::to_address(country, post_code, order.goods()),
-            None => zones::to_country(country),
+            Some(post_code) => zones::to_address(country, post_code, order.goods(), order.bulky()),
+            None => zones::to_country(country, order.bulky()),
         }
     }
 }

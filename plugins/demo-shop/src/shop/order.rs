@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use kasse_core::{Address, Buyer, Express, Money, Sums, VatRate};
 use serde::{Deserialize, Serialize};
 
+use super::catalogue::product;
+
 /// An order's number: 1001, 1002, …
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -353,6 +355,14 @@ impl Order {
     pub fn goods(&self) -> Money {
         let full: i64 = self.lines.iter().map(|line| line.full().minor).sum();
         Money::nok(full.saturating_sub(self.discount.minor))
+    }
+
+    /// How many bulky things are bought.
+    pub fn bulky(&self) -> u32 {
+        self.lines
+            .iter()
+            .filter(|line| product(&line.sku).is_some_and(|product| product.bulky))
+            .fold(0, |sum, line| sum.saturating_add(line.quantity))
     }
 
     /// What is to be paid, delivery included where it is chosen.

@@ -72,7 +72,7 @@ impl Store {
         let state = match fs::read(&file) {
             Ok(bytes) => {
                 // The parser's own text could quote personal data: its place is enough.
-                let state: State = serde_json::from_slice(&bytes).map_err(|error| {
+                let mut state: State = serde_json::from_slice(&bytes).map_err(|error| {
                     bad(format!(
                         "not a shop, line {} column {}",
                         error.line(),
@@ -81,6 +81,11 @@ impl Store {
                 })?;
                 if state.shop != shop {
                     return Err(bad(format!("it belongs to the shop \"{}\"", state.shop)));
+                }
+                // What is sold now and was not when the file was begun.
+                for product in &PRODUCTS {
+                    let sku = product.sku.to_owned();
+                    state.stock.entry(sku).or_insert(product.stock);
                 }
                 state
             }

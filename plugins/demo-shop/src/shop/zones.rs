@@ -1,4 +1,7 @@
 //! Where the shop delivers, and for how much. Prices include 25 % VAT.
+//!
+//! Everything goes in one package, but for bulky things: each of them goes in a package of its own,
+//! and its price is added to every delivery's.
 
 use std::ops::RangeInclusive;
 
@@ -29,6 +32,9 @@ pub const VAT: VatRate = VatRate::percent(25);
 /// Goods for more than this go to the mailbox free of charge.
 const FREE_MAILBOX_ABOVE: Money = Money::nok(100_000);
 
+/// One more package, for one bulky thing; also where it is collected, since it is not kept in the shop.
+const BULKY: Money = Money::nok(19_900);
+
 /// Oslo and the mainland up to Trøndelag.
 const SOUTH: RangeInclusive<u16> = 0..=7999;
 /// Nordland, Troms and Finnmark.
@@ -38,8 +44,34 @@ const SVALBARD: RangeInclusive<u16> = 9170..=9179;
 /// Near enough to collect in the shop.
 const OSLO: RangeInclusive<u16> = 1..=1295;
 
-/// The deliveries to an address in a country. Empty: not served.
-pub fn to_address(country: &str, post_code: &str, goods: Money) -> Vec<Method> {
+/// The deliveries to an address in a country, of goods with so many bulky things. Empty: not served.
+pub fn to_address(country: &str, post_code: &str, goods: Money, bulky: u32) -> Vec<Method> {
+    in_packages(one_package(country, post_code, goods), bulky)
+}
+
+/// The deliveries at the same price everywhere in a country. Empty: not served.
+pub fn to_country(country: &str, bulky: u32) -> Vec<Method> {
+    if country != "NO" {
+        return Vec::new();
+    }
+    let methods = vec![
+        home("fixed", 9900, "2-7 working days"),
+        pickup("fixed", 6900, "1-6 working days"),
+    ];
+    in_packages(methods, bulky)
+}
+
+/// Adds the packages of the bulky things.
+fn in_packages(mut methods: Vec<Method>, bulky: u32) -> Vec<Method> {
+    let more = BULKY.minor.saturating_mul(i64::from(bulky));
+    for method in &mut methods {
+        let price = method.price;
+        method.price = Money::new(price.minor.saturating_add(more), price.currency);
+    }
+    methods
+}
+
+fn one_package(country: &str, post_code: &str, goods: Money) -> Vec<Method> {
     let digits = post_code.len() == 4 && post_code.bytes().all(|b| b.is_ascii_digit());
     let Some(code) = post_code
         .parse::<u16>()
@@ -92,17 +124,6 @@ pub fn to_address(country: &str, post_code: &str, goods: Money) -> Vec<Method> {
     methods
 }
 
-/// The deliveries at the same price everywhere in a country. Empty: not served.
-pub fn to_country(country: &str) -> Vec<Method> {
-    if country != "NO" {
-        return Vec::new();
-    }
-    vec![
-        home("fixed", 9900, "2-7 working days"),
-        pickup("fixed", 6900, "1-6 working days"),
-    ]
-}
-
 fn home(zone: &'static str, minor: i64, estimate: &'static str) -> Method {
     Method {
         id: "posten-home",
@@ -124,5 +145,41 @@ fn pickup(zone: &'static str, minor: i64, estimate: &'static str) -> Method {
         price: Money::nok(minor),
         estimate,
         zone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prices(methods: &[Method]) -> Vec<(&str, i64)> {
+        methods
+            .iter()
+            .map(|method| (method.id, method.price.minor))
+            .collect()
+    }
+
+    #[test]
+    fn each_bulky_thing_adds_a_package_to_every_delivery() {
+        let goods = Money::nok(18_000);
+        for bulky in [0, 1, 3] {
+            let more = 19_900 * i64::from(bulky);
+            let oslo = to_address("NO", "0154", goods, bulky);
+            assert_eq!(
+                prices(&oslo),
+                [
+                    ("posten-home", 9900 + more),
+                    ("posten-pickup", 4900 + more),
+                    ("posten-mailbox", 3990 + more),
+                    ("collect", more),
+                ]
+            );
+            let fixed = to_country("NO", bulky);
+            assert_eq!(
+                prices(&fixed),
+                [("posten-home", 9900 + more), ("posten-pickup", 6900 + more)]
+            );
+        }
+        assert!(to_address("NO", "9170", goods, 1).is_empty());
     }
 }

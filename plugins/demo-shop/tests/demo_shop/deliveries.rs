@@ -114,6 +114,25 @@ async fn the_mailbox_is_free_above_a_thousand_after_the_coupon() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn bulky_things_go_in_packages_of_their_own() {
+    let stage = Stage::new();
+    let number = stage
+        .place(json!({ "items": [
+            { "sku": "mug", "quantity": 1 },
+            { "sku": "skis", "quantity": 2 },
+        ] }))
+        .await;
+    let quoted = stage
+        .quote(&number, Destination::Address(address("9008", "NO")))
+        .await;
+    assert_eq!(quoted, ["posten-home 547.00", "posten-pickup 477.00"]);
+    let fixed = stage
+        .quote(&number, Destination::Country("NO".into()))
+        .await;
+    assert_eq!(fixed, ["posten-home 497.00", "posten-pickup 467.00"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_engine_that_fails_is_an_error_and_no_empty_list() {
     let stage = Stage::new();
     let number = stage.place_usual().await;

@@ -86,6 +86,21 @@ async fn a_file_that_is_no_shop_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_older_file_gets_what_is_sold_since() {
+    let folder = Folder::new("older");
+    folder.open().unwrap().place_usual().await;
+    let file = folder.0.join("demo-shop.json");
+    let mut state: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let stock = state["stock"].as_object_mut().unwrap();
+    stock.remove("skis").unwrap();
+    stock.insert("mug".to_owned(), 3.into());
+    fs::write(&file, state.to_string()).unwrap();
+    let stage = folder.open().unwrap();
+    let stock = |sku| stage.adapter.shop().stock(sku);
+    assert_eq!((stock("skis"), stock("mug")), (1000, 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_shop_takes_no_more_orders() {
     let folder = Folder::new("full");
     folder.open().unwrap().place_usual().await;

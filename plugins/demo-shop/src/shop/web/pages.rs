@@ -490,6 +490,9 @@ fn picture(sku: &str) -> Markup {
         "book" => {
             "<path fill='#3d6b4f' d='M64 24h68q6 0 6 6v72H70q-6 0-6-6z'/><path fill='#f6ead9' d='M76 84l18-34 12 20 8-12 14 26z'/>"
         }
+        "skis" => {
+            "<path stroke='#b5483a' stroke-width='9' stroke-linecap='round' fill='none' d='M84 104V30q0-10-8-14M116 104V30q0-10 8-14'/><path stroke='#1d1d1f' stroke-width='11' d='M84 62v16M116 62v16'/>"
+        }
         _ => {
             "<path fill='#d39a2d' d='M64 84q0-50 36-50t36 50z'/><path fill='#8a5f14' d='M58 80h84v16H58z'/><circle cx='100' cy='30' r='10' fill='#8a5f14'/>"
         }
