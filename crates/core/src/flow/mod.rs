@@ -307,13 +307,15 @@ impl Flow {
         Ok(self.inner.journal.personal(&id).await?)
     }
 
-    /// Everything about one payment.
+    /// Everything about one payment, but for the address where it is paid: whoever has that can pay
+    /// it, and nobody needs it to understand what happened.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], or the journal cannot be read.
     pub async fn trace(&self, shop: &ShopId, reference: &Reference) -> Result<Trace, Error> {
         let journal = &self.inner.journal;
-        let payment = self.payment(shop, reference).await?;
+        let mut payment = self.payment(shop, reference).await?;
+        payment.redirect = None;
         let id = payment.id.clone();
         // What is noted belongs to it, but a journal that cannot be written can still be read.
         if let Err(error) = self.write_notes().await {

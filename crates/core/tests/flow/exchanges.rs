@@ -109,4 +109,7 @@ async fn a_trace_holds_what_was_noted_a_moment_ago() {
         .unwrap();
     assert_eq!(trace.exchanges.len(), 1);
     assert_eq!(trace.callback.as_str(), "https://kasse.example/vipps/acme");
+    // Whoever has the address can pay: it is for the shop alone.
+    assert!(payment.redirect.is_some());
+    assert_eq!(trace.payment.redirect, None);
 }
