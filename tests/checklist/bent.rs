@@ -1,5 +1,10 @@
 //! The seams at which kasse is bent: the wire, the adapter, and HTTP below the wire.
 
+#![allow(
+    clippy::type_complexity,
+    reason = "a hook is a function of what it changes"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +15,7 @@ use kasse_core::api::{
     ApiError, BadCall, Caller, Cancellation, Inbound, Initiation, Modification, PaymentApi,
     ShippingCall, System, Truth,
 };
+use kasse_core::journal::{Batch, Write};
 use kasse_core::{
     Adapter, ApiKind, Ask, Context, Currency, Destination, Error, Forgotten, Order, OrderRef,
     Outcome, Payment, PaymentEvent, PaymentProvider, QuotedOption, RecordError, Recorded,
@@ -287,4 +293,21 @@ impl Transport for BentTransport {
         }
         answer
     }
+}
+
+/// Puts one text in another's place in an answer's body.
+pub(crate) fn rewrite(response: &mut Response<Bytes>, from: &str, to: &str) {
+    let body = String::from_utf8_lossy(response.body()).replace(from, to);
+    let length = body.len().into();
+    *response.body_mut() = body.into();
+    let headers = response.headers_mut();
+    if headers.contains_key(http::header::CONTENT_LENGTH) {
+        headers.insert(http::header::CONTENT_LENGTH, length);
+    }
+}
+
+/// A journal that never keeps some writes, and says that it does.
+pub(crate) fn without(mut batch: Batch, which: impl Fn(&Write) -> bool) -> Batch {
+    batch.writes.retain(|write| !which(write));
+    batch
 }

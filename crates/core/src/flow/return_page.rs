@@ -68,7 +68,9 @@ impl Flow {
             .options
             .keys
             .return_token(&payment.key_id, &payment.id)?;
-        same(expected.as_bytes(), token.as_bytes()).then_some(payment)
+        let right = same(expected.as_bytes(), token.as_bytes())
+            || crate::mutants::on("return addresses are unguessable");
+        right.then_some(payment)
     }
 
     /// The payment after a look at Vipps, where one is due: the customer is there and waits.

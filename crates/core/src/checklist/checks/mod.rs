@@ -6,6 +6,7 @@ use std::pin::Pin;
 use super::run::{Done, Run};
 
 mod ecom;
+mod express;
 mod steps;
 mod x;
 

@@ -35,3 +35,13 @@ pub(super) async fn calls(run: &Run<'_>, order: &Order, operation: &str) -> Done
     calls.retain(|call| call.operation() == operation);
     Ok(calls)
 }
+
+/// All that was reserved is captured, at Vipps and as the shop shows it.
+pub(super) async fn captured_all(run: &Run<'_>, order: &Order) -> Done {
+    run.sees(order, "captured", |shown| {
+        shown.standing == Standing::Captured
+    })
+    .await?;
+    let held = run.held(order).await?;
+    run.expect("captured at Vipps", held.authorised, held.captured)
+}
