@@ -1,4 +1,5 @@
-//! The adapter's guide quotes this crate: what it quotes is there, word for word.
+//! The adapter's guide quotes this crate and the third party's adapter: what it quotes is there, word
+//! for word.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +8,8 @@ use std::path::Path;
 fn the_guide_quotes_what_is_there() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let guide = fs::read_to_string(here.join("../../docs/adapter-guide.md")).unwrap();
-    let sources: Vec<String> = ["src/adapter.rs", "src/lib.rs"]
+    let third_party = "../../examples/third-party-adapter/tests/checklist/main.rs";
+    let sources: Vec<String> = ["src/adapter.rs", "src/lib.rs", third_party]
         .iter()
         .map(|file| plain(&fs::read_to_string(here.join(file)).unwrap()))
         .collect();
