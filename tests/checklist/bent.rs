@@ -23,6 +23,48 @@ use kasse_core::{
 };
 use url::Url;
 
+/// kasse with a bent wire: `wire! { capture: f }`.
+macro_rules! wire {
+    ($($hook:ident: $how:expr),* $(,)?) => {
+        kasse_testkit::Broken {
+            api: Some(|api| {
+                let bent = $crate::bent::Bent::default();
+                $crate::bent::api(api, $crate::bent::Bent { $($hook: Some($how),)* ..bent })
+            }),
+            ..kasse_testkit::Broken::not()
+        }
+    };
+}
+pub(crate) use wire;
+
+/// kasse with a bent adapter: `adapter! { record: f }`.
+macro_rules! adapter {
+    ($($hook:ident: $how:expr),* $(,)?) => {
+        kasse_testkit::Broken {
+            adapter: Some(|adapter| {
+                let bent = $crate::bent::BentShop::default();
+                $crate::bent::shop(adapter, $crate::bent::BentShop { $($hook: Some($how),)* ..bent })
+            }),
+            ..kasse_testkit::Broken::not()
+        }
+    };
+}
+pub(crate) use adapter;
+
+/// kasse with bent HTTP to Vipps: `transport! { answer: f }`.
+macro_rules! transport {
+    ($($hook:ident: $how:expr),* $(,)?) => {
+        kasse_testkit::Broken {
+            transport: Some(|transport| {
+                let bent = $crate::bent::BentHttp::default();
+                $crate::bent::http(transport, $crate::bent::BentHttp { $($hook: Some($how),)* ..bent })
+            }),
+            ..kasse_testkit::Broken::not()
+        }
+    };
+}
+pub(crate) use transport;
+
 /// How the wire is bent. Each hook changes what goes in, or what comes out (`…_answer`).
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Bent {
@@ -38,6 +80,8 @@ pub(crate) struct Bent {
     pub(crate) inbound: Option<fn(&mut Option<Result<Inbound, BadCall>>)>,
     pub(crate) options: Option<fn(&mut Vec<QuotedOption>)>,
     pub(crate) shipping_call: Option<fn(&mut ShippingCall)>,
+    /// Each capture goes by a new one of these.
+    pub(crate) anew: Option<fn() -> Arc<dyn PaymentApi>>,
     pub(crate) window: Option<Duration>,
     pub(crate) initiate_is_idempotent: Option<bool>,
 }
@@ -107,7 +151,8 @@ impl PaymentApi for BentApi {
         what: &Modification,
     ) -> Result<(), ApiError> {
         let what = change(self.bent.capture, what);
-        let answer = self.api.capture(cx, &self.caller(caller), &what).await;
+        let api = self.bent.anew.map_or_else(|| self.api.clone(), |new| new());
+        let answer = api.capture(cx, &self.caller(caller), &what).await;
         changed(self.bent.answer, answer)
     }
     async fn refund(
@@ -257,6 +302,8 @@ impl ShippingQuoter for BentAdapter {
 /// How HTTP to Vipps is bent, below the wire.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BentHttp {
+    /// Waits so long for each answer.
+    pub(crate) limit: Option<Duration>,
     pub(crate) request: Option<fn(&mut Request<Bytes>)>,
     /// Once more, at once, when there was no good answer.
     pub(crate) again: Option<fn(&Request<Bytes>, &Result<Response<Bytes>, TransportError>) -> bool>,
@@ -284,6 +331,7 @@ impl Transport for BentTransport {
         if let Some(hook) = self.bent.request {
             hook(&mut request);
         }
+        let limit = self.bent.limit.unwrap_or(limit);
         let mut answer = self.transport.send(request.clone(), limit).await;
         if self.bent.again.is_some_and(|hook| hook(&request, &answer)) {
             answer = self.transport.send(request.clone(), limit).await;

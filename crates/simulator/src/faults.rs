@@ -56,6 +56,11 @@ pub enum FaultKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after: Option<u64>,
     },
+    /// Nothing is done; this status with a page for browsers, as a proxy answers.
+    Page {
+        /// The HTTP status.
+        status: u16,
+    },
     /// Nothing is done; this error in Vipps' own shape.
     Error {
         /// The HTTP status.
@@ -67,7 +72,7 @@ pub enum FaultKind {
     },
     /// Nothing is done; 423 with VippsError/94.
     Locked,
-    /// The answer waits, by Tokio's clock and not the simulator's. The shipping call waits before it is sent, within its 10 s.
+    /// The work and its answer wait, by Tokio's clock and not the simulator's; it is done also when the caller has hung up. The shipping call waits before it is sent, within its 10 s.
     Slow {
         /// How long.
         seconds: u64,
@@ -159,7 +164,7 @@ impl Fault {
     pub(crate) fn check(&self) -> Result<(), String> {
         use FaultKind::{
             CallbackForged, CallbackLate, CallbackLost, CallbackMsnNumber, CallbackTwice,
-            CallbackWrongAmount, Error, Reset, Slow, Status, UnknownStatus,
+            CallbackWrongAmount, Error, Page, Reset, Slow, Status, UnknownStatus,
         };
         let fits = match (&self.kind, self.on) {
             (
@@ -186,7 +191,9 @@ impl Fault {
             return Err("this kind of fault does not exist for this call".to_owned());
         }
         match self.kind {
-            Status { status, .. } | Error { status, .. } if !(200..=599).contains(&status) => {
+            Status { status, .. } | Error { status, .. } | Page { status }
+                if !(200..=599).contains(&status) =>
+            {
                 Err(format!("{status} is not an HTTP status from 200 to 599"))
             }
             Slow { seconds } if seconds > MOST_SECONDS => {

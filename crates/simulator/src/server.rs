@@ -64,6 +64,16 @@ impl Reply {
         }
     }
 
+    /// A page of a proxy before the API.
+    pub(crate) fn page(status: StatusCode) -> Self {
+        let name = status.canonical_reason().unwrap_or("Error");
+        Self {
+            status,
+            headers: vec![(CONTENT_TYPE, "text/html; charset=utf-8".to_owned())],
+            body: Bytes::from(format!("<html><body><h1>{name}</h1></body></html>")),
+        }
+    }
+
     fn into_response(self) -> Response<Full<Bytes>> {
         let mut builder = Response::builder().status(self.status);
         for (name, value) in self.headers {

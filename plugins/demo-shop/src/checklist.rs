@@ -79,7 +79,7 @@ impl Driver {
             .await?;
         if !status.is_success() {
             return Ok(Paying::Refused {
-                words: words(&answer),
+                words: text(&answer, "shopper_reads").unwrap_or_default(),
             });
         }
         let url = text(&answer, "redirect")

@@ -1,7 +1,15 @@
-//! What the checks of `x.keys` must see.
+//! Today's keys for yesterday's payments.
+
+use kasse_testkit::Broken;
 
 use super::Mutant;
 
 pub(super) fn all() -> Vec<Mutant> {
-    Vec::new()
+    vec![Mutant {
+        name: "keys: those that the shop has today",
+        broken: Broken {
+            rule: Some("keys"),
+            ..Broken::not()
+        },
+    }]
 }

@@ -49,6 +49,14 @@ impl Wish<'_> {
         }
     }
 
+    /// Is it for what is left, whatever that is?
+    fn is_for_the_rest(self) -> bool {
+        match self {
+            Self::Capture(part) | Self::Refund(part) => part.amount.is_none(),
+            Self::Cancel(_) => false,
+        }
+    }
+
     /// Is the command this wish? An amount that is left open is `rest`; where that is not known,
     /// it is any.
     fn fits(self, verb: &CommandVerb, rest: Option<&Sums>) -> bool {
@@ -213,9 +221,30 @@ impl Flow {
             }
         };
         let command = self
-            .begin(cx, lease, &payment, verb, caller.cloned())
+            .begin(cx, lease, &payment, verb.clone(), caller.cloned())
             .await?;
-        match self.drive(cx, lease, payment.clone(), command, false).await {
+        let id_of_first = command.id.clone();
+        let mut outcome = self.drive(cx, lease, payment.clone(), command, false).await;
+        if let Err(error) = &outcome
+            && wish.is_for_the_rest()
+            && is_too_much(error)
+            && !crate::mutants::on("rest")
+        {
+            // Something was taken elsewhere, and was read since: what is left is another amount now.
+            payment = journal.payment(id).await?.unwrap_or(payment);
+            match self.allowed(&payment, wish) {
+                Ok(rest) if rest != verb => {
+                    self.free_key(lease, id, &id_of_first).await?;
+                    let command = self
+                        .begin(cx, lease, &payment, rest, caller.cloned())
+                        .await?;
+                    outcome = self.drive(cx, lease, payment.clone(), command, false).await;
+                }
+                Err(_) if wish.stands(&payment) => return Ok(Outcome::Done(Box::new(payment))),
+                _ => {}
+            }
+        }
+        match outcome {
             // It is journaled, so it is under way, whatever the journal says now: the sweep ends it.
             Err(error) if matches!(error.kind, ErrorKind::Journal | ErrorKind::InProgress) => {
                 tracing::error!(reference = %id.reference, error = %error, "the journal failed while a command was under way; it goes on later");
@@ -223,6 +252,22 @@ impl Flow {
             }
             outcome => outcome,
         }
+    }
+
+    /// The caller's key of a command that was refused is free for the next.
+    async fn free_key(
+        &self,
+        lease: &Lease,
+        payment: &PaymentId,
+        command: &CommandId,
+    ) -> Result<(), Error> {
+        let commands = self.inner.journal.commands(payment).await?;
+        let Some(mut command) = commands.into_iter().find(|c| c.id == *command) else {
+            return Ok(());
+        };
+        command.caller = None;
+        let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+        Ok(self.inner.journal.write(batch).await?)
     }
 
     /// Joins a command that is under way and is the same ask. The caller's key is remembered, so
@@ -643,6 +688,12 @@ pub(super) fn new_command(
         created: cx.now(),
         tries: 0,
     })
+}
+
+/// Did Vipps say that the amount is more than is left (Payment 61 and 71)?
+fn is_too_much(error: &Error) -> bool {
+    matches!(&error.kind, ErrorKind::Vipps { group, code, .. }
+        if group == "Payment" && (code == "61" || code == "71"))
 }
 
 fn cut_off(payment: &Payment) -> Error {

@@ -40,6 +40,9 @@ pub(super) fn next_look(payment: &Payment, now: Timestamp, window: Duration) -> 
             Some(after(now, wait))
         }
         PaymentState::Authorised => {
+            if crate::mutants::on("settled") {
+                return None;
+            }
             if payment.sums.left_to_capture().is_zero() && payment.sums.left_to_refund().is_zero() {
                 return None;
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::auth::give_token;
@@ -111,12 +112,30 @@ pub(crate) async fn handle(shared: &Arc<Shared>, received: Received) -> Result<R
             .and_then(|r| state.faults.take(r.operation(), order_id.as_deref()));
         (state.now(), fault)
     };
-    if let Some(FaultKind::Slow { seconds }) = fault {
+    let Some(FaultKind::Slow { seconds }) = fault else {
+        return finish(shared, route.as_ref(), &received, order_id, at, fault);
+    };
+    // A task of its own: the caller may hang up, and it is done all the same.
+    let shared = Arc::clone(shared);
+    let slow = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-    }
+        finish(&shared, route.as_ref(), &received, order_id, at, fault)
+    });
+    slow.await.unwrap_or(Err(Broken))
+}
+
+/// Does the work, now.
+fn finish(
+    shared: &Arc<Shared>,
+    route: Option<&Route>,
+    received: &Received,
+    order_id: Option<String>,
+    at: Timestamp,
+    fault: Option<FaultKind>,
+) -> Result<Reply, Broken> {
     let (outcome, note) = {
         let mut state = shared.lock();
-        answer_with(&mut state, shared, route.as_ref(), &received, fault)
+        answer_with(&mut state, shared, route, received, fault)
     };
     flush_soon(shared);
 
@@ -177,6 +196,10 @@ fn answer_with(
             let mut reply = Reply::json(code, &json!({ "statusCode": status, "message": name }));
             reply.retry_after(retry_after);
             (Ok(reply), said("status, nothing done"))
+        }
+        Some(FaultKind::Page { status }) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (Ok(Reply::page(status)), said("a page, nothing done"))
         }
         Some(FaultKind::Error {
             status,

@@ -117,6 +117,10 @@ async fn statuses_and_errors_with_nothing_done() {
         (azure.status, &azure.json()["responseInfo"]["responseCode"]),
         (401, &json!(401))
     );
+    set(&world, Operation::Capture, FaultKind::Page { status: 502 });
+    let page = world.capture("acme-1", None, "key").await;
+    assert_eq!(page.status, 502);
+    assert!(page.body.starts_with(b"<html>"));
     assert_eq!(world.payment("acme-1").captured, 0);
     world.capture("acme-1", None, "key").await.ok();
     assert!(world.simulator.control().faults().is_empty());

@@ -111,6 +111,20 @@ async fn a_slow_answer_costs_no_real_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_slow_is_done_also_when_the_caller_has_hung_up() {
+    let world = World::within().await;
+    world.reserved("acme-1", 10000).await;
+    let slow = json!({"on": "capture", "kind": "slow", "seconds": 60});
+    world.control("POST", "faults", slow).await.ok();
+    let capture = world.modification("capture", "acme-1", None, "k");
+    let late = tokio::time::timeout(Duration::from_secs(10), world.try_send(capture)).await;
+    assert!(late.is_err(), "{late:?}");
+    assert_eq!(world.payment("acme-1").captured, 0);
+    tokio::time::sleep(Duration::from_secs(51)).await;
+    assert_eq!(world.payment("acme-1").captured, 10000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_running_clock_is_tokios() {
     let options = Options {
         start: Some("2026-03-01T10:00:00Z".parse().unwrap()),

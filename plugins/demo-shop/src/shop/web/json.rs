@@ -1,6 +1,6 @@
 //! The shapes of the shop's JSON.
 
-use kasse_core::{Currency, Error, Express, Money, Sums};
+use kasse_core::{Currency, Error, Express, Language, Money, Sums};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -102,9 +102,14 @@ pub(super) fn quantity(text: &str) -> Result<u32, Error> {
     })
 }
 
-/// An error, as programs read it.
-pub(super) fn error(error: &Error) -> Value {
-    serde_json::to_value(error).unwrap_or_default()
+/// An error, as programs read it, with what a shopper is shown of it.
+pub(super) fn error(error: &Error, language: Language) -> Value {
+    let mut value = serde_json::to_value(error).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        let reads = error.customer_text(language);
+        fields.insert("shopper_reads".into(), reads.into());
+    }
+    value
 }
 
 /// Sums as decimals.

@@ -440,7 +440,7 @@ impl Site {
         error: &Error,
     ) -> Response<Bytes> {
         match source.page {
-            Page::Api => respond::json(status, &json::error(error)),
+            Page::Api => respond::json(status, &json::error(error, source.language)),
             _ => self.trouble_page(source, order, status, error),
         }
     }
