@@ -1,13 +1,14 @@
 //! Bad moments that are taken for a final no, and a final no that is asked again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use kasse_core::api::{ApiError, Modification, PaymentApi};
-use kasse_core::{ErrorKind, IdempotencyKey, TransportError};
+use jiff::Timestamp;
+use kasse_core::api::{ApiError, PaymentApi};
+use kasse_core::{Ask, ErrorKind, TransportError};
+use kasse_testkit::Broken;
 use kasse_vipps::Ecom;
 use serde_json::{Value, json};
 
@@ -32,11 +33,17 @@ pub(super) fn all() -> Vec<Mutant> {
         },
         Mutant {
             name: "retry: a new key each time",
-            broken: bent::wire! { capture: new_key, refund: new_key },
+            broken: Broken {
+                rule: Some("new-key"),
+                ..Broken::not()
+            },
         },
         Mutant {
             name: "retry: a capture is waited for as long as it takes",
-            broken: bent::transport! { limit: Duration::from_secs(55) },
+            broken: Broken {
+                transport: bent::transport! { limit: Duration::from_secs(300) }.transport,
+                ..bent::adapter! { read: patient }
+            },
         },
         Mutant {
             name: "retry: what is unclear is sent again before it is read",
@@ -106,10 +113,8 @@ fn final_is_not(answer: &mut Result<(), ApiError>) {
     }
 }
 
-fn new_key(what: &mut Modification) {
-    static KEYS: AtomicU64 = AtomicU64::new(0);
-    let number = KEYS.fetch_add(1, Ordering::Relaxed);
-    what.key = IdempotencyKey::new(format!("another-{number}")).unwrap();
+fn patient(ask: &mut Ask) {
+    ask.answer_by = Some(Timestamp::MAX);
 }
 
 fn unlimited() -> Arc<dyn PaymentApi> {

@@ -537,6 +537,9 @@ impl Flow {
                 .await;
         }
         command.tries += 1;
+        if command.tries > 1 && crate::mutants::on("new-key") {
+            command.key = new_command(cx, &payment, command.verb.clone(), None, String::new())?.key;
+        }
         let sent = self.send(cx, &payment, &command).await;
         match sent {
             Ok(()) => {}

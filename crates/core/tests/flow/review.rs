@@ -61,6 +61,58 @@ async fn a_capture_of_the_rest_does_not_join_a_capture_of_a_part() {
     }
 }
 
+/// What is left is what is left at Vipps, also when a part was taken in the portal, unseen by us.
+#[tokio::test(start_paused = true)]
+async fn a_capture_of_the_rest_takes_what_the_portal_has_left() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.approve(&payment).await;
+    w.vipps
+        .push("acme-1001", OperationKind::Capture, 4000, None);
+    w.vipps.fault("capture", Fault::Refused("Payment", "61"));
+    let click = keyed("1001", "click-1");
+    let now = done(w.flow.capture(&w.cx, &click, &Part::rest()).await);
+    assert_eq!(now.sums.captured, Money::nok(10_000));
+    let sent = w.vipps.sent();
+    let captures: Vec<Vec<&str>> = sent
+        .iter()
+        .filter(|line| line.starts_with("capture"))
+        .map(|line| line.split(' ').collect())
+        .collect();
+    assert_eq!(captures.len(), 2, "{captures:?}");
+    assert_eq!((captures[0][2], captures[1][2]), ("10000", "6000"));
+    assert_ne!(captures[0][3], captures[1][3], "the first key is used up");
+    // Repeated, it is still that one.
+    done(w.flow.capture(&w.cx, &click, &Part::rest()).await);
+    assert_eq!(w.vipps.count("capture"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_capture_of_the_rest_that_the_portal_has_done_is_no_failure() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.approve(&payment).await;
+    w.vipps
+        .push("acme-1001", OperationKind::Capture, 10_000, None);
+    w.vipps.fault("capture", Fault::Refused("Payment", "61"));
+    let now = done(w.flow.capture(&w.cx, &target("1001"), &Part::rest()).await);
+    assert_eq!(now.sums.captured, Money::nok(10_000));
+    assert_eq!(w.vipps.count("capture"), 1);
+}
+
+/// An amount that the merchant named is the merchant's: it is not changed.
+#[tokio::test(start_paused = true)]
+async fn a_capture_of_too_large_a_part_stays_refused() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.approve(&payment).await;
+    w.vipps
+        .push("acme-1001", OperationKind::Capture, 4000, None);
+    w.vipps.fault("capture", Fault::Refused("Payment", "61"));
+    refused(w.flow.capture(&w.cx, &target("1001"), &part(8000)).await);
+    assert_eq!(w.vipps.count("capture"), 1);
+}
+
 /// The merchant's cancellation is the merchant's, also when ours was under way already.
 #[tokio::test(start_paused = true)]
 async fn a_merchants_cancellation_that_joins_ours_is_done_all_the_same() {
