@@ -79,7 +79,7 @@ impl Driver {
             .await?;
         if !status.is_success() {
             return Ok(Paying::Refused {
-                words: text(&answer, "shopper_reads").unwrap_or_default(),
+                words: text(&answer, "shopper").unwrap_or_else(|| words(&answer)),
             });
         }
         let url = text(&answer, "redirect")

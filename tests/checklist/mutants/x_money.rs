@@ -49,6 +49,7 @@ fn body(request: &Request<Bytes>) -> Option<Value> {
     serde_json::from_slice(request.body()).ok()
 }
 
+#[expect(clippy::float_arithmetic, reason = "the very mistake")]
 fn in_doubles(request: &mut Request<Bytes>) {
     let Some(mut body) = body(request) else {
         return;

@@ -82,12 +82,19 @@ async fn a_refusal_in_json_is_the_error() {
     let (status, body) = read_json(&stage.answer(&ask, &Outcome::Refused(too_much())));
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(body["kind"], "too_much");
-    for field in ["what", "why", "who", "advice"] {
+    for field in ["what", "why", "who", "advice", "shopper"] {
         assert!(
             matches!(&body[field], Value::String(text) if !text.is_empty()),
             "{field}"
         );
     }
+    // The merchant's reasons are not for shoppers.
+    assert!(
+        !body["shopper"]
+            .as_str()
+            .unwrap()
+            .contains("left to capture")
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -102,14 +102,15 @@ pub(super) fn quantity(text: &str) -> Result<u32, Error> {
     })
 }
 
-/// An error, as programs read it, with what a shopper is shown of it.
+/// An error, as programs read it.
 pub(super) fn error(error: &Error, language: Language) -> Value {
-    let mut value = serde_json::to_value(error).unwrap_or_default();
-    if let Some(fields) = value.as_object_mut() {
-        let reads = error.customer_text(language);
-        fields.insert("shopper_reads".into(), reads.into());
+    let mut shown = serde_json::to_value(error).unwrap_or_default();
+    if let Some(fields) = shown.as_object_mut() {
+        // What the page for shoppers says: the rest is for the merchant.
+        let shopper = error.customer_text(language);
+        fields.insert("shopper".to_owned(), shopper.into());
     }
-    value
+    shown
 }
 
 /// Sums as decimals.
