@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::steps;
 use super::checks;
@@ -32,7 +32,10 @@ async fn all_of(run: &Run<'_>, order: &Order, msn: &str) -> Done {
         let what = format!("Merchant-Serial-Number of {}", call.operation());
         let sent = call.header("merchant-serial-number").unwrap_or("none");
         run.expect(&what, msn, sent)?;
-        let refused = call.status == Some(401) || call.response.contains("\"Merchant\"");
+        let answer: Value = serde_json::from_str(&call.response).unwrap_or_default();
+        let unknown = answer.pointer("/0/errorGroup") == Some(&json!("Merchant"))
+            && answer.pointer("/0/errorCode") == Some(&json!("35"));
+        let refused = call.status == Some(401) || unknown;
         run.expect(
             &format!("{} is refused for its keys", call.operation()),
             false,
