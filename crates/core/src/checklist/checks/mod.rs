@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use super::run::{Done, Run};
 
+mod asked;
 mod ecom;
 mod express;
 mod steps;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use super::super::steps;
+use super::super::{asked, steps};
 use super::checks;
 use crate::checklist::{Act, Acted, Cart, Done, Order, Paying, Run, Standing, Stop};
 
@@ -58,7 +58,7 @@ async fn not_begun(run: &Run<'_>, fault: Value) -> Done<(Order, String)> {
             return Err(Stop::Failed(String::new()));
         }
     };
-    let tried = steps::initiates(run).await?;
+    let tried = asked::initiates(run).await?;
     let reference = tried.last().and_then(|call| call.order_id.clone());
     let Some(reference) = reference else {
         return Err(Stop::Harness("Vipps was not asked".into()));
@@ -77,7 +77,7 @@ async fn not_begun(run: &Run<'_>, fault: Value) -> Done<(Order, String)> {
 async fn plain(run: &Run<'_>, what: &str, words: &str, code: &str) -> Done {
     let enough = words.split_whitespace().count() >= 4;
     run.expect_that(what, "a sentence", words, enough)?;
-    let contexts: Vec<String> = steps::initiates(run)
+    let contexts: Vec<String> = asked::initiates(run)
         .await?
         .iter()
         .filter_map(|call| serde_json::from_str::<Value>(&call.response).ok())
@@ -263,21 +263,21 @@ async fn commands(run: &Run<'_>) -> Done {
         let words = refused(run, &order, "capture", error(400, group, code), &all).await?;
         told.insert(format!("{group}/{code}"), words);
         run.must(&order, &all).await?;
-        steps::stands(run, &order, "captured", Standing::Captured).await?;
+        asked::stands(run, &order, "captured", Standing::Captured).await?;
     }
     let order = steps::paid(run, &Cart::usual()).await?;
     let fault = error(400, "Payment", "51");
     let words = refused(run, &order, "cancel", fault, &Act::Cancel).await?;
     told.insert("Payment/51".into(), words);
     run.cancel(&order).await?;
-    steps::stands(run, &order, "cancelled", Standing::Cancelled).await?;
+    asked::stands(run, &order, "cancelled", Standing::Cancelled).await?;
     for code in ["71", "72", "73", "74", "95"] {
         let order = steps::captured(run, &Cart::usual()).await?;
         let (fault, all) = (error(400, "Payment", code), Act::Refund(None));
         let words = refused(run, &order, "refund", fault, &all).await?;
         told.insert(format!("Payment/{code}"), words);
         run.must(&order, &all).await?;
-        steps::stands(run, &order, "refunded", Standing::Refunded).await?;
+        asked::stands(run, &order, "refunded", Standing::Refunded).await?;
     }
     differ(run, "what the merchant reads", &told)
 }
@@ -321,7 +321,7 @@ async fn used_reference(run: &Run<'_>) -> Done {
     run.fault_on_any("initiate", error(400, "Merchant", "34"))
         .await?;
     let order = run.place(&Cart::usual()).await?;
-    let asked = steps::initiates(run).await?;
+    let asked = asked::initiates(run).await?;
     let names: Vec<&str> = asked
         .iter()
         .filter_map(|call| call.order_id.as_deref())
@@ -380,11 +380,11 @@ async fn open(run: &Run<'_>, on: &str, fault: Value, act: &Act, end: Standing) -
     run.expect("details were read between the two", true, read)?;
     let both = steps::calls(run, &order, on).await?;
     if on != "cancel" {
-        steps::same_request(run, &both)?;
+        asked::same_request(run, &both)?;
     }
     let held = run.held(&order).await?;
     let operation = if on == "capture" { "CAPTURE" } else { "VOID" };
-    run.expect("done at Vipps", 1, steps::done(&held, operation))?;
+    run.expect("done at Vipps", 1, asked::done(&held, operation))?;
     if on == "capture" {
         run.expect("captured at Vipps", shown.total.minor, held.captured)?;
     }

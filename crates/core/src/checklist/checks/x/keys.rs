@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::steps;
+use super::super::{asked, steps};
 use super::checks;
 use crate::checklist::{Cart, Done, Fate, Order, Run, Standing, Stop};
 
@@ -51,7 +51,7 @@ async fn changed(run: &Run<'_>) -> Done {
     run.befall(Fate::OtherAccount).await?;
     let second = steps::paid(run, &Cart::usual()).await?;
     run.refund(&first, None).await?;
-    steps::stands(run, &first, "refunded", Standing::Refunded).await?;
+    asked::stands(run, &first, "refunded", Standing::Refunded).await?;
     let held = run.held(&first).await?;
     run.expect("refunded at Vipps", held.captured, held.refunded)?;
     all_of(run, &first, &run.facts().msn).await?;

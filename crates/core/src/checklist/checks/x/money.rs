@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::steps::{self, part_of};
+use super::super::{asked, steps};
 use super::checks;
 use crate::checklist::{Act, Cart, Checkout, Done, Goods, Order, Run, Shown, Standing};
 use crate::{Currency, Money};
@@ -41,12 +41,12 @@ async fn whole_life(run: &Run<'_>, cart: &Cart) -> Done {
     run.approve(&order).await?;
     steps::authorised(run, &order).await?;
     run.capture(&order, None).await?;
-    let shown = steps::stands(run, &order, "captured", Standing::Captured).await?;
+    let shown = asked::stands(run, &order, "captured", Standing::Captured).await?;
     let held = run.held(&order).await?;
     run.expect("captured at Vipps", total.minor, held.captured)?;
     shows(run, "captured", shown.captured, held.captured)?;
     run.refund(&order, None).await?;
-    let shown = steps::stands(run, &order, "refunded", Standing::Refunded).await?;
+    let shown = asked::stands(run, &order, "refunded", Standing::Refunded).await?;
     let held = run.held(&order).await?;
     run.expect("refunded at Vipps", held.captured, held.refunded)?;
     shows(run, "refunded", shown.refunded, held.refunded)
@@ -97,7 +97,7 @@ async fn zero(run: &Run<'_>) -> Done {
     let asked = steps::calls(run, &order, "capture").await?;
     run.expect("captures before the full one", 0, asked.len())?;
     run.capture(&order, None).await?;
-    steps::stands(run, &order, "captured", Standing::Captured).await?;
+    asked::stands(run, &order, "captured", Standing::Captured).await?;
     run.must_not(&order, &Act::Refund(nothing)).await?;
     let asked = steps::calls(run, &order, "refund").await?;
     run.expect("refunds", 0, asked.len())?;
@@ -108,7 +108,7 @@ async fn zero(run: &Run<'_>) -> Done {
 
 async fn same_part_twice(run: &Run<'_>) -> Done {
     let order = steps::paid(run, &Cart::usual()).await?;
-    let third = part_of(run.show(&order).await?.total, 3);
+    let third = asked::part_of(run.show(&order).await?.total, 3);
     for count in [1, 2] {
         run.capture(&order, Some(third)).await?;
         let held = settled(
@@ -120,10 +120,10 @@ async fn same_part_twice(run: &Run<'_>) -> Done {
             count,
         )
         .await?;
-        run.expect("captures at Vipps", count, steps::done(&held, "CAPTURE"))?;
+        run.expect("captures at Vipps", count, asked::done(&held, "CAPTURE"))?;
     }
     two_keys(run, &order, "capture").await?;
-    let sixth = part_of(third, 2);
+    let sixth = asked::part_of(third, 2);
     for count in [1, 2] {
         run.refund(&order, Some(sixth)).await?;
         let held = settled(
@@ -135,7 +135,7 @@ async fn same_part_twice(run: &Run<'_>) -> Done {
             count,
         )
         .await?;
-        run.expect("refunds at Vipps", count, steps::done(&held, "REFUND"))?;
+        run.expect("refunds at Vipps", count, asked::done(&held, "REFUND"))?;
     }
     two_keys(run, &order, "refund").await
 }
@@ -169,17 +169,17 @@ async fn settled(
 async fn two_keys(run: &Run<'_>, order: &Order, on: &str) -> Done {
     let asked = steps::calls(run, order, on).await?;
     run.expect(&format!("{on} requests"), 2, asked.len())?;
-    run.expect("X-Request-Ids", 2, steps::keys(&asked).len())
+    run.expect("X-Request-Ids", 2, asked::keys(&asked).len())
 }
 
 async fn amount_explicit(run: &Run<'_>) -> Done {
     let order = steps::paid(run, &Cart::usual()).await?;
     let reserved = run.held(&order).await?.authorised;
-    let third = part_of(Money::new(reserved, Currency::Nok), 3);
+    let third = asked::part_of(Money::new(reserved, Currency::Nok), 3);
     let amount = json!({ "amount": third.minor });
     run.control(&order, "portal/capture", amount).await?;
     run.capture(&order, None).await?;
-    let shown = steps::stands(run, &order, "captured", Standing::Captured).await?;
+    let shown = asked::stands(run, &order, "captured", Standing::Captured).await?;
     let held = run.held(&order).await?;
     run.expect("captured at Vipps", reserved, held.captured)?;
     shows(run, "captured", shown.captured, reserved)?;

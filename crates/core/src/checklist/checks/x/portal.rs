@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::steps::{self, part_of};
+use super::super::{asked, steps};
 use super::checks;
 use crate::checklist::{Act, Cart, Done, Order, Run, Shown, Standing};
 use crate::{Currency, Money};
@@ -42,20 +42,20 @@ async fn capture(run: &Run<'_>) -> Done {
     run.act(&order, &Act::Capture(None)).await?;
     let held = run.held(&order).await?;
     run.expect("captured at Vipps", held.authorised, held.captured)?;
-    let captures = steps::done(&held, "CAPTURE");
+    let captures = asked::done(&held, "CAPTURE");
     run.expect("captures at Vipps", 1, captures)?;
     let shown = run.show(&order).await?;
     run.expect("the shop shows", Standing::Captured, shown.standing)?;
     // It blocks nothing: what comes next is possible.
     run.refund(&order, None).await?;
-    steps::stands(run, &order, "refunded", Standing::Refunded).await?;
+    asked::stands(run, &order, "refunded", Standing::Refunded).await?;
     Ok(())
 }
 
 async fn refund(run: &Run<'_>) -> Done {
     let order = steps::captured(run, &Cart::usual()).await?;
     let whole = run.held(&order).await?.captured;
-    let part = part_of(Money::new(whole, Currency::Nok), 3);
+    let part = asked::part_of(Money::new(whole, Currency::Nok), 3);
     let amount = json!({ "amount": part.minor });
     run.control(&order, "portal/refund", amount).await?;
     within_a_day(run, &order, "a part refunded", |shown| {
@@ -63,7 +63,7 @@ async fn refund(run: &Run<'_>) -> Done {
     })
     .await?;
     run.refund(&order, None).await?;
-    steps::stands(run, &order, "refunded", Standing::Refunded).await?;
+    asked::stands(run, &order, "refunded", Standing::Refunded).await?;
     let held = run.held(&order).await?;
     run.expect("refunded at Vipps", whole, held.refunded)?;
     let asked = steps::calls(run, &order, "refund").await?;

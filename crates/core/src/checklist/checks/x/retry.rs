@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::steps;
+use super::super::{asked, steps};
 use super::checks;
 use crate::Money;
 use crate::checklist::{Act, Acted, Cart, Done, Exchange, Order, Paying, Run, Standing};
@@ -56,9 +56,9 @@ async fn captured_once(run: &Run<'_>, order: &Order) -> Done<Vec<Exchange>> {
 async fn once_at_vipps(run: &Run<'_>, order: &Order) -> Done<Vec<Exchange>> {
     let held = run.held(order).await?;
     run.expect("captured at Vipps", held.authorised, held.captured)?;
-    run.expect("captures at Vipps", 1, steps::done(&held, "CAPTURE"))?;
+    run.expect("captures at Vipps", 1, asked::done(&held, "CAPTURE"))?;
     let asked = steps::calls(run, order, "capture").await?;
-    steps::same_request(run, &asked)?;
+    asked::same_request(run, &asked)?;
     Ok(asked)
 }
 
@@ -113,7 +113,7 @@ async fn unavailable(run: &Run<'_>) -> Done {
             late < early,
         )?;
     }
-    steps::no_faults(run).await?;
+    asked::no_faults(run).await?;
     let most = 15 * MINUTE;
     run.sees_within(&waiting, "authorised", most, |shown| {
         shown.standing == Standing::Authorised
@@ -125,9 +125,9 @@ async fn unavailable(run: &Run<'_>) -> Done {
     .await?;
     let held = run.held(&captured).await?;
     run.expect("refunded at Vipps", held.captured, held.refunded)?;
-    run.expect("refunds at Vipps", 1, steps::done(&held, "REFUND"))?;
+    run.expect("refunds at Vipps", 1, asked::done(&held, "REFUND"))?;
     let asked = steps::calls(run, &captured, "refund").await?;
-    steps::same_request(run, &asked)
+    asked::same_request(run, &asked)
 }
 
 async fn to_vipps(run: &Run<'_>, order: &Order) -> Done<usize> {
@@ -188,7 +188,7 @@ async fn cut_json(run: &Run<'_>) -> Done {
             words.split_whitespace().count() >= 4,
         )?,
     }
-    let asked = steps::initiates(run).await?;
+    let asked = asked::initiates(run).await?;
     let names: BTreeSet<&str> = asked
         .iter()
         .filter_map(|call| call.order_id.as_deref())
@@ -253,10 +253,10 @@ async fn a_final_no(run: &Run<'_>) -> Done {
     let asked = steps::calls(run, &order, "capture").await?;
     run.expect("capture requests after an hour", 1, asked.len())?;
     run.capture(&order, None).await?;
-    steps::stands(run, &order, "captured", Standing::Captured).await?;
+    asked::stands(run, &order, "captured", Standing::Captured).await?;
     let asked = steps::calls(run, &order, "capture").await?;
     run.expect("capture requests", 2, asked.len())?;
-    run.expect("X-Request-Ids", 2, steps::keys(&asked).len())
+    run.expect("X-Request-Ids", 2, asked::keys(&asked).len())
 }
 
 async fn own_limits(run: &Run<'_>) -> Done {

@@ -1,0 +1,68 @@
+//! What was asked of Vipps, what came of it, and what is asked for.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use http::{Method, Request};
+
+use crate::Money;
+use crate::checklist::{Done, Exchange, Held, Order, Run, Shown, Standing, Stop};
+
+/// All initiates that Vipps got, of whatever order, oldest first.
+pub(super) async fn initiates(run: &Run<'_>) -> Done<Vec<Exchange>> {
+    let mut calls = run.all_calls().await?;
+    calls.retain(|call| call.operation() == "initiate");
+    Ok(calls)
+}
+
+/// The shop shows that it stands so.
+pub(super) async fn stands(
+    run: &Run<'_>,
+    order: &Order,
+    what: &str,
+    standing: Standing,
+) -> Done<Shown> {
+    run.sees(order, what, |shown| shown.standing == standing)
+        .await
+}
+
+/// How often something was done, says Vipps' history.
+pub(super) fn done(held: &Held, operation: &str) -> usize {
+    let lines = held.history.iter();
+    lines
+        .filter(|line| line.operation == operation && line.operation_success)
+        .count()
+}
+
+/// The X-Request-Ids of requests, each once.
+pub(super) fn keys(calls: &[Exchange]) -> BTreeSet<&str> {
+    let keys = calls.iter();
+    keys.map(|call| call.header("x-request-id").unwrap_or("none"))
+        .collect()
+}
+
+/// They are one request that was repeated: one key, one body.
+pub(super) fn same_request(run: &Run<'_>, calls: &[Exchange]) -> Done {
+    run.expect("X-Request-Ids of the requests", 1, keys(calls).len())?;
+    let bodies: BTreeSet<&str> = calls.iter().map(|call| call.request.as_str()).collect();
+    run.expect("bodies of the requests", 1, bodies.len())
+}
+
+/// One of so many equal parts.
+pub(super) fn part_of(whole: Money, parts: usize) -> Money {
+    let split = whole.split(&vec![1; parts]);
+    // The last is the smallest: what does not divide is with the first ones.
+    split.last().copied().unwrap_or(whole)
+}
+
+/// Nothing goes wrong at Vipps any more.
+pub(super) async fn no_faults(run: &Run<'_>) -> Done {
+    run.did("Vipps works again");
+    let request = Request::builder()
+        .method(Method::DELETE)
+        .uri("/__simulator/faults")
+        .body(Bytes::new())
+        .map_err(|error| Stop::Harness(error.to_string()))?;
+    run.bench().vipps(request).await?;
+    Ok(())
+}
