@@ -99,7 +99,7 @@
 //! | `POST …/reject`, `…/decline` | the customer cancels; the card is declined |
 //! | `POST …/in-3ds` `{"inside": true}` | the customer is in 3-D Secure, or no longer |
 //! | `POST …/portal/capture`, `…/portal/refund` `{"amount"?}`, `…/portal/cancel` | a person acts in Vipps' portal |
-//! | `POST …/forge-callback` `{"status"?, "amount"?, "msn"?, "token"?, "body"?}` | a forged callback: [`Forgery`]; `token` is `right`, `wrong`, `none` or `text` |
+//! | `POST …/forge-callback` `{"status"?, "amount"?, "msn"?, "token"?, "body"?, "bodyBytes"?, "headers"?}` | a forged callback: [`Forgery`]; `token`: [`ForgedToken`], as `right`, `wrong`, `none` or `half` |
 //! | `POST …/call` `{"method", "url", "body"?, "token"?}` | a made-up call to the merchant: [`MadeUpCall`] |
 //! | `POST /__simulator/consents/{userId}/remove` | the customer takes back the consent; `userId` URL-encoded |
 //! | `POST /__simulator/faults` `{"on", "orderId"?, "kind", "times"?}` | sets a [`Fault`]; `GET` lists, `DELETE` clears |

@@ -24,6 +24,8 @@ pub(crate) struct Call {
     pub(crate) url: String,
     /// Goes out verbatim, with no scheme added.
     pub(crate) authorization: Option<SecretString>,
+    /// In the place of, or beside, those that are always sent.
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
     pub(crate) timeout: Duration,
     pub(crate) order_id: Option<String>,
@@ -120,9 +122,12 @@ async fn send(shared: &Shared, call: &Call, sent: &mut HeaderMap) -> Result<Answ
     if call.body.is_some() {
         request = request.header(CONTENT_TYPE, "application/json;charset=UTF-8");
     }
-    let request = request
+    let mut request = request
         .body(Full::new(call.body.clone().unwrap_or_default()))
         .map_err(|e| NoAnswer::Url(e.to_string()))?;
+    for (name, value) in &call.headers {
+        request.headers_mut().insert(name, value.clone());
+    }
     sent.clone_from(request.headers());
 
     let stream = dialling.await.map_err(|e| broken(&e))?;

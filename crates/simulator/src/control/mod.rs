@@ -476,7 +476,7 @@ impl Control {
     /// Sends one callback as an attacker, or a confused Vipps, would. It changes nothing here.
     ///
     /// # Errors
-    /// There is no such payment.
+    /// There is no such payment; or a header cannot be sent.
     pub async fn forge_callback(
         &self,
         msn: &str,
@@ -484,7 +484,9 @@ impl Control {
         forgery: Forgery,
     ) -> Result<ShopAnswer, ControlError> {
         let payment = self.with(msn, order_id, |_, payment| Ok(payment.clone()))?;
-        Ok(callback::forge(&self.shared, &payment, forgery).await)
+        callback::forge(&self.shared, &payment, forgery)
+            .await
+            .map_err(ControlError::Invalid)
     }
 
     /// Makes a call of one's own making to the merchant, with a payment's token or another. It

@@ -1,10 +1,11 @@
 //! The callback: what the merchant is told of a payment's outcome, truly or forged.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,7 @@ impl Callback {
             method: Method::POST,
             url: self.url.clone(),
             authorization: self.authorization.clone(),
+            headers: HeaderMap::new(),
             body: Some(Bytes::from(self.body.to_string())),
             timeout: TIMEOUT,
             order_id: Some(self.order_id.clone()),
@@ -208,6 +210,12 @@ pub enum ForgedToken {
     None,
     /// The word `text`: short, and without secrets.
     Text,
+    /// The first half of the right one.
+    Half,
+    /// The right one and a character more.
+    Longer,
+    /// The right one, its letters in the other case.
+    OtherCase,
 }
 
 /// A callback as an attacker, or a confused Vipps, would send it. What is `None` is taken from the
@@ -225,6 +233,10 @@ pub struct Forgery {
     pub token: ForgedToken,
     /// A body that is sent as it stands, instead of everything above but the token.
     pub body: Option<String>,
+    /// The same for a body that is no text: its bytes.
+    pub body_bytes: Option<Vec<u8>>,
+    /// Headers in the place of, or beside, Vipps' own: as a proxy on the way changes them.
+    pub headers: BTreeMap<String, String>,
 }
 
 /// What the shop answered to a forged callback, or to a made-up call.
@@ -271,6 +283,23 @@ fn token(payment: &Payment, wanted: ForgedToken) -> Option<SecretString> {
         ForgedToken::Right => right,
         ForgedToken::None => None,
         ForgedToken::Text => Some("text".into()),
+        ForgedToken::Half => right.map(|token| {
+            let token = token.expose_secret();
+            let half = token.chars().count() / 2;
+            token.chars().take(half).collect::<String>().into()
+        }),
+        ForgedToken::Longer => right.map(|token| format!("{}0", token.expose_secret()).into()),
+        ForgedToken::OtherCase => right.map(|token| {
+            let other = |c: char| {
+                if c.is_ascii_lowercase() {
+                    c.to_ascii_uppercase()
+                } else {
+                    c.to_ascii_lowercase()
+                }
+            };
+            let token = token.expose_secret();
+            token.chars().map(other).collect::<String>().into()
+        }),
         ForgedToken::Wrong => Some(
             "f".repeat(right.map_or(32, |t| t.expose_secret().len()))
                 .into(),
@@ -312,6 +341,7 @@ pub(crate) async fn make_up(
         method,
         url,
         authorization: token(payment, made_up.token),
+        headers: HeaderMap::new(),
         body: made_up.body.map(Bytes::from),
         timeout: Duration::from_secs(10),
         order_id: Some(payment.order.order_id.clone()),
@@ -335,7 +365,20 @@ fn answered(answer: Result<crate::outgoing::Answer, NoAnswer>) -> ShopAnswer {
     }
 }
 
-pub(crate) async fn forge(shared: &Shared, payment: &Payment, forgery: Forgery) -> ShopAnswer {
+/// Sends it. `Err`: a header cannot be sent.
+pub(crate) async fn forge(
+    shared: &Shared,
+    payment: &Payment,
+    forgery: Forgery,
+) -> Result<ShopAnswer, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &forgery.headers {
+        let read = (HeaderName::try_from(name), HeaderValue::try_from(value));
+        let (Ok(name), Ok(value)) = read else {
+            return Err(format!("the header {name} cannot be sent"));
+        };
+        headers.insert(name, value);
+    }
     let now = shared.lock().now();
     let mut callback = Callback::of(payment, now);
     if let Some(status) = forgery.status {
@@ -348,16 +391,19 @@ pub(crate) async fn forge(shared: &Shared, payment: &Payment, forgery: Forgery) 
         callback.set("/merchantSerialNumber", msn.into());
     }
     let authorization = token(payment, forgery.token);
+    let body = forgery.body_bytes.unwrap_or_else(|| {
+        let text = forgery.body.unwrap_or_else(|| callback.body.to_string());
+        text.into_bytes()
+    });
     let request = Call {
         method: Method::POST,
         url: callback.url,
         authorization,
-        body: Some(Bytes::from(
-            forgery.body.unwrap_or_else(|| callback.body.to_string()),
-        )),
+        headers,
+        body: Some(Bytes::from(body)),
         timeout: TIMEOUT,
         order_id: Some(callback.order_id),
         note: Some("forged".to_owned()),
     };
-    answered(call(shared, request).await)
+    Ok(answered(call(shared, request).await))
 }

@@ -48,6 +48,7 @@ pub(crate) async fn remove_consent(
             url: url.clone(),
             // Not documented to carry the authToken.
             authorization: None,
+            headers: http::HeaderMap::new(),
             body: None,
             timeout: TIMEOUT,
             order_id: None,

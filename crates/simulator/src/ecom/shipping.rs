@@ -97,6 +97,7 @@ pub(crate) async fn quote(shared: &Shared, payment: &Payment, address: Address) 
         method: Method::POST,
         url: format!("{prefix}/v2/payments/{order_id}/shippingDetails"),
         authorization: payment.order.auth_token.clone(),
+        headers: http::HeaderMap::new(),
         body: Some(Bytes::from(body.to_string())),
         timeout,
         order_id: Some(order_id.clone()),
