@@ -32,7 +32,7 @@ impl Wish<'_> {
         }
     }
 
-    /// Does it stand at Vipps what is wished: all of it captured, or ended, or let go?
+    /// Does it stand at Vipps what is wished: all of it captured, all given back, or let go?
     fn stands(self, payment: &Payment) -> bool {
         let sums = &payment.sums;
         let authorised = payment.state == PaymentState::Authorised;
@@ -45,7 +45,10 @@ impl Wish<'_> {
                 let let_go = sums.captured.is_zero() && sums.left_to_capture().is_zero();
                 payment.state.is_dead() || (authorised && let_go)
             }
-            Self::Refund(_) => false,
+            Self::Refund(part) => {
+                let all = part.amount.is_none() && part.lines.is_empty();
+                all && sums.refunded.is_positive() && sums.left_to_refund().is_zero()
+            }
         }
     }
 

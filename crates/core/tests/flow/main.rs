@@ -822,11 +822,17 @@ async fn what_stands_already_is_done_for_who_asks_again() {
     ] {
         refused(outcome);
     }
+    for _ in 0..2 {
+        let now = done(w.flow.refund(&w.cx, &target("1001"), &Part::rest()).await);
+        assert_eq!(now.sums.refunded, Money::nok(10_000));
+    }
+    refused(w.flow.refund(&w.cx, &target("1001"), &part(10_000)).await);
     let payment = w.pay(order("1002", 10_000)).await;
     w.approve(&payment).await;
     for _ in 0..2 {
         let now = done(w.flow.cancel(&w.cx, &target("1002")).await);
         assert_eq!(now.sums.released, Money::nok(10_000));
     }
-    assert_eq!((w.vipps.count("capture"), w.vipps.count("cancel")), (1, 1));
+    let sent = ["capture", "refund", "cancel"].map(|what| w.vipps.count(what));
+    assert_eq!(sent, [1, 1, 1]);
 }
