@@ -55,7 +55,7 @@ pub(crate) struct Stage {
     logs: Logs,
     host: Arc<dyn Host>,
     broken: Broken,
-    journal: Arc<dyn Journal>,
+    journal: Arc<MemoryJournal>,
     ids: Arc<dyn Ids>,
     clock: TokioRuntime,
     weather: Arc<Weather>,
@@ -334,6 +334,7 @@ impl Stage {
 
     fn start_kasse(&self) -> Result<(), Error> {
         self.end_kasse();
+        self.journal.give_up_leases();
         let bad = |error: kasse_core::IdError| {
             Error::bug("The stage cannot be set up", error.to_string())
         };
@@ -374,7 +375,7 @@ impl Stage {
             .map(|(id, msn)| account(id, msn))
             .collect::<Result<_, _>>()?;
         let journal = Arc::new(MortalJournal {
-            journal: Arc::clone(&self.journal),
+            journal: Arc::clone(&self.journal) as Arc<dyn Journal>,
             life: Arc::clone(&life),
             broken: self.broken.journal,
         });

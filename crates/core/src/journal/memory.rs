@@ -57,6 +57,12 @@ impl MemoryJournal {
         Self::default()
     }
 
+    /// Gives up all leases. A durable journal's end with the process that took them; this one lives
+    /// on where a test plays that its process ended.
+    pub fn give_up_leases(&self) {
+        self.state().held.clear();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A batch is put in place by one assignment, so the state is whole even if a thread that
         // held it panicked.
