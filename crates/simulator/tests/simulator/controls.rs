@@ -231,6 +231,40 @@ async fn forged_callbacks_change_nothing_here() {
 }
 
 #[tokio::test]
+async fn a_forged_callback_may_come_near_to_the_true_one() {
+    let world = World::start().await;
+    world.initiate(&regular("acme-1", 10000)).await.ok();
+    let path = format!("payments/{MSN}/acme-1/forge-callback");
+    let longer = format!("{AUTH_TOKEN}0");
+    let shouted = AUTH_TOKEN.to_ascii_uppercase();
+    for (token, header) in [
+        ("half", &AUTH_TOKEN[..16]),
+        ("longer", &longer),
+        ("other_case", &shouted),
+    ] {
+        world
+            .control("POST", &path, json!({ "token": token }))
+            .await
+            .ok();
+        let call = world.shop.only_call();
+        assert_eq!(call.header("authorization"), Some(header));
+    }
+    let proxied = json!({
+        "bodyBytes": [255, 0],
+        "headers": { "host": "10.0.0.7:8080", "x-forwarded-host": "shop.example" },
+    });
+    world.control("POST", &path, proxied).await.ok();
+    let call = world.shop.only_call();
+    assert_eq!(&call.body[..], [255, 0]);
+    assert_eq!(call.header("host"), Some("10.0.0.7:8080"));
+    assert_eq!(call.header("x-forwarded-host"), Some("shop.example"));
+    assert_eq!(call.header("authorization"), Some(AUTH_TOKEN));
+    let broken = json!({ "headers": { "x-y": "a\nb" } });
+    let answer = world.control("POST", &path, broken).await;
+    assert_eq!(answer.status, 400);
+}
+
+#[tokio::test]
 async fn exchanges_are_recorded_without_secrets() {
     let world = World::start().await;
     world.initiate(&express("acme-1", 10000)).await.ok();
