@@ -14,6 +14,7 @@ mod portal;
 mod privacy;
 mod reference;
 mod retry;
+mod seen;
 mod sweep;
 
 /// Each module's checks.
