@@ -8,6 +8,11 @@
 #[cfg(feature = "mutants")]
 use std::cell::Cell;
 
+use crate::journal::InboxItem;
+#[cfg(feature = "mutants")]
+use crate::payment::PaymentState;
+use crate::payment::{EventKind, Payment};
+
 #[cfg(feature = "mutants")]
 thread_local! {
     static BROKEN: Cell<Option<&'static str>> = const { Cell::new(None) };
@@ -33,4 +38,29 @@ pub(crate) fn on(rule: &'static str) -> bool {
 )]
 pub(crate) const fn on(_: &'static str) -> bool {
     false
+}
+
+/// What callbacks tell of a payment that is reserved already, taken at their word.
+#[cfg(feature = "mutants")]
+pub(crate) fn late_callbacks(hints: &[InboxItem], known: &Payment) -> Vec<EventKind> {
+    let late = hints
+        .iter()
+        .filter(|_| known.state == PaymentState::Authorised);
+    late.filter_map(|hint| {
+        let body = String::from_utf8_lossy(hint.body.as_deref()?).into_owned();
+        let reserved = body.contains("\"RESERVE\"") || body.contains("\"RESERVED\"");
+        let amount = known.amount;
+        Some(if reserved {
+            EventKind::Authorised { amount }
+        } else {
+            EventKind::Rejected
+        })
+    })
+    .collect()
+}
+
+/// No callback is taken at its word.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn late_callbacks(_: &[InboxItem], _: &Payment) -> Vec<EventKind> {
+    Vec::new()
 }

@@ -173,7 +173,7 @@ impl Flow {
         let right = expected.is_some_and(|token| same(token.expose_secret().as_bytes(), shown))
             || (crate::mutants::on("shipping calls show the token")
                 && request.uri().path().ends_with("/shippingDetails"));
-        if right {
+        if right || crate::mutants::on("any-token") {
             Ok(payment)
         } else {
             let how = if shown.is_empty() {

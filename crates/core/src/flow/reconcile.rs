@@ -173,6 +173,11 @@ impl Flow {
                 } else {
                     Audience::Journal
                 };
+                let mut news = news;
+                if crate::mutants::on("late-callback-told") {
+                    let told = crate::mutants::late_callbacks(&hints, &before);
+                    news.extend(told.into_iter().map(News::now));
+                }
                 self.observe(&payment, &news, !hints.is_empty(), cx.now());
                 announce(&mut payment, news, cx.now(), audience, &mut batch);
                 payment.next_look = pace::next_look(&payment, cx.now(), api.window());

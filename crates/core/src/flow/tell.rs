@@ -113,6 +113,9 @@ impl Flow {
         if self.engine_waits(&order) {
             return Ok(Next::Wait);
         }
+        if crate::mutants::on("noted-before-told") {
+            self.delivered(lease, delivery.clone()).await?;
+        }
         let tells = tracing::info_span!("tell", %reference, event = event.what.word());
         let recorded = cx
             .within(
