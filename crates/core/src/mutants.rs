@@ -30,6 +30,20 @@ pub(crate) fn on(rule: &'static str) -> bool {
     BROKEN.get() == Some(rule)
 }
 
+/// A callback that tells a rejection counts for more than what was read.
+#[cfg(feature = "mutants")]
+pub(crate) fn believe(hints: &[crate::journal::InboxItem], truth: &mut crate::api::Truth) {
+    let told = |body: &bytes::Bytes| String::from_utf8_lossy(body).contains("REJECTED");
+    if hints.iter().filter_map(|hint| hint.body.as_ref()).any(told) {
+        truth.state = crate::api::TruthState::Ended;
+        truth.operations.clear();
+    }
+}
+
+/// What was read counts.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn believe(_: &[crate::journal::InboxItem], _: &mut crate::api::Truth) {}
+
 /// Is this rule broken? Never.
 #[cfg(not(feature = "mutants"))]
 #[allow(

@@ -26,6 +26,11 @@ pub trait Bench: Send + Sync {
     /// The shop.
     fn shop(&self) -> &dyn ShopDriver;
 
+    /// The engine's name, as its plugin is registered. `None`: it is not known here.
+    fn engine(&self) -> Option<&str> {
+        None
+    }
+
     /// Can it do this?
     fn has(&self, need: Need) -> bool;
 

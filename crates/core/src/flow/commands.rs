@@ -365,7 +365,10 @@ impl Flow {
         let sums = &payment.sums;
         let authorised = payment.state == PaymentState::Authorised;
         let amount_of = |part: &Part, left: Money, done: &str, of: &str| {
-            let amount = part.amount.unwrap_or(left);
+            let mut amount = part.amount.unwrap_or(left);
+            if crate::mutants::on("clamped") && amount.minor > left.minor {
+                amount = left;
+            }
             if part.amount.is_none() && !part.lines.is_empty() {
                 return Err(refused(
                     ErrorKind::Invalid,
@@ -385,6 +388,13 @@ impl Flow {
                     ErrorKind::WrongState,
                     format!("it is {}.", state_word(&payment.state)),
                     format!("A payment can be {done} once it is {of}."),
+                ));
+            }
+            if matches!(wish, Wish::Refund(_)) && sums.captured.is_zero() {
+                return Err(refused(
+                    ErrorKind::TooMuch { left },
+                    format!("nothing is captured of the {} reserved.", sums.authorised),
+                    "Cancel it instead: what is reserved is released, not refunded.".into(),
                 ));
             }
             if amount.currency != left.currency || amount.minor > left.minor || left.is_zero() {
@@ -409,6 +419,11 @@ impl Flow {
             Wish::Capture(part) => Ok(CommandVerb::Capture {
                 amount: amount_of(part, sums.left_to_capture(), "captured", "authorised")?,
             }),
+            Wish::Refund(_) if crate::mutants::on("refund-cancels") && sums.captured.is_zero() => {
+                Ok(CommandVerb::Cancel {
+                    why: CancelReason::Asked,
+                })
+            }
             Wish::Refund(part) => Ok(CommandVerb::Refund {
                 amount: amount_of(part, sums.left_to_refund(), "refunded", "captured")?,
             }),
@@ -419,6 +434,10 @@ impl Flow {
                         format!("it is {} already.", state_word(&payment.state)),
                         "There is nothing to cancel.".into(),
                     ));
+                }
+                if crate::mutants::on("cancel-refunds") && sums.captured.is_positive() {
+                    let amount = sums.captured;
+                    return Ok(CommandVerb::Refund { amount });
                 }
                 if authorised && sums.left_to_capture().is_zero() {
                     return Err(refused(

@@ -150,7 +150,10 @@ impl Flow {
         let mut commands = journal.commands(id).await?;
         let before = payment.clone();
         let result = match read {
-            Ok(Some(truth)) => {
+            Ok(Some(mut truth)) => {
+                if crate::mutants::on("callback-believed") {
+                    crate::mutants::believe(&hints, &mut truth);
+                }
                 let news = absorb(&mut payment, &truth, &commands, api.window(), cx.now());
                 self.resolve_delivery(cx, &mut payment, &truth).await?;
                 if let Some(personal) = truth.personal.filter(|_| !payment.forgotten) {

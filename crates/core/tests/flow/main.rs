@@ -192,6 +192,24 @@ async fn a_refund_above_what_was_captured_names_the_remainder_and_vipps_is_not_a
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refund_before_any_capture_says_that_nothing_is_captured_and_cancels_nothing() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.approve(&payment).await;
+    let error = refused(w.flow.refund(&w.cx, &target("1001"), &Part::rest()).await);
+    assert_eq!(
+        error.kind.clone(),
+        ErrorKind::TooMuch {
+            left: Money::nok(0)
+        }
+    );
+    assert!(error.why.contains("nothing is captured"), "{error}");
+    assert!(error.why.contains("100.00 NOK"), "{error}");
+    assert_eq!(w.vipps.count("refund"), 0);
+    assert_eq!(w.vipps.count("cancel"), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_order_is_never_paid_twice() {
     let w = World::new();
     let first = w.pay(order("1001", 10_000)).await;

@@ -9,6 +9,8 @@ mod asked;
 mod ecom;
 mod express;
 mod steps;
+mod sums;
+mod words;
 mod x;
 
 /// A check under way.
