@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use kasse_core::api::OperationKind;
+use kasse_core::api::{Operation, OperationKind};
 use kasse_core::journal::{Batch, Delivery, Journal, Told, Write};
 use kasse_core::*;
 
@@ -668,4 +668,29 @@ async fn a_reference_that_a_later_sales_unit_used_too_still_takes_its_callback()
     assert_eq!(moved.handle(call).await.status(), StatusCode::OK);
     let page = Request::get(back.as_str()).body(Bytes::new()).unwrap();
     assert_eq!(moved.handle(page).await.status(), StatusCode::OK);
+}
+
+/// Vipps may not find for a while what the customer has paid: that is no reason to end it.
+#[tokio::test(start_paused = true)]
+async fn a_payment_that_vipps_does_not_find_is_not_cancelled_when_its_time_is_over() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    let history = w.vipps.0.lock().unwrap().payments.remove("acme-1001");
+    w.seconds(700).await;
+    assert_eq!(w.vipps.count("cancel"), 0);
+    let mut history = history.unwrap();
+    history.push(Operation {
+        kind: OperationKind::Authorise,
+        identity: "paid".into(),
+        ..history[0].clone()
+    });
+    let reference = payment.id.reference.to_string();
+    w.vipps
+        .0
+        .lock()
+        .unwrap()
+        .payments
+        .insert(reference, history);
+    w.seconds(60).await;
+    assert_eq!(w.now(&payment).await.state, PaymentState::Authorised);
 }
