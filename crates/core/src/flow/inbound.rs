@@ -225,9 +225,20 @@ impl Flow {
         self.inner.journal.write(batch).await.map_err(unavailable)?;
         self.inner.options.observer.called_back(shop);
         tracing::info!(reference = %call.reference, status = call.status.as_deref().unwrap_or("none"), "callback");
+        if crate::mutants::on("callback-first") {
+            let read = self.reconcile_if_free(cx, &payment.id).await;
+            self.tell(&payment.order).await;
+            read.map_err(|error| BadCall {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                why: error.to_string(),
+            })?;
+        }
         let id = payment.id;
         let flow = self.clone();
         self.spawn(Box::pin(async move {
+            if crate::mutants::on("callback-unread") {
+                return;
+            }
             if let Err(error) = flow.reconcile_if_free(&flow.inner.cx, &id).await {
                 tracing::warn!(reference = %id.reference, error = %error, "not read after its callback; it is read again");
             }

@@ -108,7 +108,12 @@ impl Flow {
                 let (task, ended) = work(self.clone(), item).remote_handle();
                 async move {
                     self.spawn(Box::pin(task));
-                    let patience = self.inner.cx.runtime.sleep(PATIENCE);
+                    let patience = if crate::mutants::on("sweep-waits") {
+                        Duration::from_secs(3600)
+                    } else {
+                        PATIENCE
+                    };
+                    let patience = self.inner.cx.runtime.sleep(patience);
                     match select(ended, patience).await {
                         Either::Left((Ok(()), _)) => Went::Well,
                         Either::Left((Err(()), _)) => Went::Badly,
@@ -119,7 +124,11 @@ impl Flow {
                     }
                 }
             })
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(if one_by_one() { 1 } else { AT_ONCE })
+            .take_while(|went| {
+                let stops = crate::mutants::on("sweep-stops") && matches!(went, Went::Badly);
+                std::future::ready(!stops)
+            })
             .collect()
             .await;
         let failed = went
@@ -129,4 +138,8 @@ impl Flow {
         let going_on = went.iter().filter(|went| matches!(went, Went::On)).count();
         (count, failed, going_on)
     }
+}
+
+fn one_by_one() -> bool {
+    crate::mutants::on("sweep-stops") || crate::mutants::on("sweep-waits")
 }

@@ -6,8 +6,11 @@ use std::pin::Pin;
 use super::run::{Done, Run};
 
 mod asked;
+mod controls;
 mod ecom;
+mod ending;
 mod express;
+mod page;
 mod steps;
 mod sums;
 mod words;

@@ -1,0 +1,46 @@
+//! Vipps' clock, and the end of what goes wrong there.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::checklist::{Done, Run, Stop};
+use crate::context::span;
+
+/// What Vipps' clock shows.
+pub(super) async fn now(run: &Run<'_>) -> Done<Timestamp> {
+    let clock = control(run, Method::GET, "clock").await?;
+    let now = clock.get("now").and_then(Value::as_str).unwrap_or_default();
+    now.parse()
+        .map_err(|error| Stop::Harness(format!("Vipps' clock shows \"{now}\": {error}")))
+}
+
+/// It took no longer than this, by Vipps' clock.
+pub(super) async fn took(run: &Run<'_>, since: Timestamp, most: Duration) -> Done {
+    let took = span(since, now(run).await?);
+    run.expect_that(
+        "the time that it took",
+        format!("{} s or less", most.as_secs()),
+        format!("{took:?}"),
+        took <= most,
+    )
+}
+
+/// Nothing goes wrong at Vipps any more.
+pub(super) async fn all_well(run: &Run<'_>) -> Done {
+    run.did("nothing goes wrong at Vipps any more");
+    control(run, Method::DELETE, "faults").await.map(drop)
+}
+
+async fn control(run: &Run<'_>, method: Method, what: &str) -> Done<Value> {
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("/__simulator/{what}"))
+        .body(Bytes::new())
+        .map_err(|error| Stop::Harness(error.to_string()))?;
+    let answer = run.bench().vipps(request).await?;
+    serde_json::from_slice(answer.body()).map_err(|error| Stop::Harness(error.to_string()))
+}
