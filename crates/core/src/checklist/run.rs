@@ -20,6 +20,11 @@ use crate::{Money, Reference};
 /// How long something may take until it must be seen, by the bench's clock.
 const SOON: Duration = Duration::from_secs(120);
 const SECOND: Duration = Duration::from_secs(1);
+/// The same where time cannot be moved, and goes by for real.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The most that is let go by for real at once.
+const REAL: Duration = Duration::from_secs(10);
+const BLINK: Duration = Duration::from_millis(100);
 
 /// How a check ends.
 pub type Done<T = ()> = Result<T, Stop>;
@@ -228,6 +233,15 @@ impl<'a> Run<'a> {
     /// Can the bench do this?
     pub fn has(&self, need: Need) -> bool {
         self.bench.has(need)
+    }
+
+    /// What comes now is not done where the bench cannot do this.
+    fn needs(&self, need: Need) -> Done {
+        if self.has(need) {
+            Ok(())
+        } else {
+            Err(Stop::NotApplicable(format!("{} here", need.words())))
+        }
     }
 
     /// Writes down what is done. In the words of a person who watches.
@@ -470,6 +484,7 @@ impl<'a> Run<'a> {
     }
 
     /// Waits, by the bench's clock and for two minutes at the most, until the shop shows something.
+    /// Where time cannot be moved: for twenty seconds.
     ///
     /// # Errors
     /// It never does.
@@ -493,6 +508,8 @@ impl<'a> Run<'a> {
         most: Duration,
         is_so: impl Fn(&Shown) -> bool,
     ) -> Done<Shown> {
+        let moved = self.has(Need::Clock);
+        let most = if moved { most } else { most.min(PATIENCE) };
         let mut waited = Duration::ZERO;
         loop {
             let shown = self.show(order).await?;
@@ -502,7 +519,11 @@ impl<'a> Run<'a> {
                 return Ok(shown);
             }
             // Second by second for a minute, then in longer steps.
-            let step = if waited < SOON { SECOND } else { 10 * SECOND };
+            let step = match waited {
+                _ if !moved => BLINK,
+                waited if waited < SOON => SECOND,
+                _ => 10 * SECOND,
+            };
             self.bench.pass(step).await?;
             waited = waited.saturating_add(step);
         }
@@ -668,11 +689,14 @@ impl<'a> Run<'a> {
         Ok(self.bench.kasse(request).await?)
     }
 
-    /// Time passes.
+    /// Time passes. Where it cannot be moved, it goes by for real: no more than ten seconds.
     ///
     /// # Errors
-    /// It cannot be moved here.
+    /// It cannot be moved here, and the check would have to wait for it.
     pub async fn pass(&self, time: Duration) -> Done {
+        if time > REAL {
+            self.needs(Need::Clock)?;
+        }
         self.did(format!("{} pass", vipps::time_words(time)));
         Ok(self.bench.pass(time).await?)
     }
@@ -717,6 +741,7 @@ impl<'a> Run<'a> {
         verb: &str,
         amount: Option<Money>,
     ) -> Done<(String, String)> {
+        self.needs(Need::Trace)?;
         self.did(format!("customer support does: {verb}"));
         let reference = Reference::new(order.reference.clone())
             .map_err(|error| Stop::Harness(error.to_string()))?;

@@ -135,7 +135,7 @@ impl Ability {
 }
 
 /// What a shopper buys, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cart {
     /// What.
     pub goods: Goods,
@@ -167,7 +167,8 @@ impl Cart {
 }
 
 /// What is in a cart. The driver chooses articles of its own that are so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Goods {
     /// Two articles or more, of at least 100 kroner together.
     Usual,
@@ -183,7 +184,8 @@ pub enum Goods {
 }
 
 /// How a shopper goes to the till.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Checkout {
     /// The address, where one is needed, is given in the shop.
     Regular,
@@ -194,16 +196,18 @@ pub enum Checkout {
 }
 
 /// An order was placed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
     /// The order, as the shop names it: what `act` and `show` take.
     pub order: String,
     /// What came of the button.
+    #[serde(flatten)]
     pub paying: Paying,
 }
 
 /// What came of pressing "Pay with Vipps".
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "came", rename_all = "kebab-case")]
 pub enum Paying {
     /// The browser is sent to Vipps.
     ToVipps {
@@ -220,7 +224,8 @@ pub enum Paying {
 }
 
 /// What somebody does with an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", content = "amount", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Act {
     /// The shopper presses "Pay with Vipps" again.
@@ -238,7 +243,8 @@ pub enum Act {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "came", rename_all = "kebab-case")]
 pub enum Acted {
     /// It was done.
     Done,
@@ -259,7 +265,7 @@ pub enum Acted {
 }
 
 /// What the engine shows of an order. `None`: it does not show this.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
     /// Where the payment stands.
     pub standing: Standing,
@@ -276,6 +282,7 @@ pub struct Shown {
     /// What was released.
     pub released: Option<Money>,
     /// The references of its payments, as the merchant sees them.
+    #[serde(default)]
     pub references: Vec<String>,
     /// Who bought it.
     pub customer: Option<ShownCustomer>,
@@ -285,13 +292,15 @@ pub struct Shown {
     /// its history. `None`: it keeps no such list.
     pub entries: Option<[usize; 3]>,
     /// What the merchant reads beside it: notes, warnings.
+    #[serde(default)]
     pub notes: Vec<String>,
     /// Everything that is shown, as text: to be searched.
+    #[serde(default)]
     pub text: String,
 }
 
 /// Who bought it, as the engine shows it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownCustomer {
     /// The whole name.
     pub name: Option<String>,
@@ -304,7 +313,8 @@ pub struct ShownCustomer {
 }
 
 /// Where an order's payment stands, in words that all engines have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// It waits to be paid.
     Open,
