@@ -12,10 +12,12 @@
 mod broken;
 mod engine;
 mod harness;
+mod http_driver;
 mod life;
 mod logs;
 mod pipe;
 mod real;
+mod remote;
 mod run;
 mod seams;
 mod stage;
@@ -23,4 +25,5 @@ mod stage;
 pub use broken::{Broken, Instead, JournalHooks};
 pub use engine::Engine;
 pub use harness::run_as_tests;
+pub use remote::Target;
 pub use run::Checklist;

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use kasse_core::Error;
 use kasse_core::checklist::report::{ListResult, Report, Subject};
 use kasse_core::checklist::{
-    CheckFacts, CheckResult, Host, Item, ItemResult, Judged, Level, List, Role, Verdict, Waivers,
-    checks, judge, run_check,
+    Bench, CheckFacts, CheckResult, Done, Evidence, Host, Item, ItemResult, Judged, Level, List,
+    Role, Verdict, Waivers, checks, judge, run_check,
 };
+use kasse_core::{Error, ErrorKind, Who};
 
 use crate::broken::Broken;
 use crate::logs::Logs;
+use crate::remote::{RemoteBench, Target};
 use crate::stage::{Stage, Surroundings};
 
 /// No check takes so long by its own clock. One that does waits for something that never comes.
@@ -35,7 +36,7 @@ const ENDLESS: Duration = Duration::from_secs(600 * 24 * 3600);
 /// ```
 #[derive(Debug)]
 pub struct Checklist {
-    surroundings: Surroundings,
+    ground: Ground,
     lists: Vec<List>,
     role: Role,
     only: Vec<String>,
@@ -44,21 +45,78 @@ pub struct Checklist {
     broken: Broken,
 }
 
+/// Where the checks are run.
+#[derive(Debug)]
+enum Ground {
+    /// Each on a stage of its own, within the process.
+    Stages(Surroundings),
+    /// On a kasse that runs already.
+    Running(Box<Running>),
+}
+
+/// A kasse that runs already.
+#[derive(Debug)]
+struct Running {
+    target: Target,
+    /// The engine's name.
+    engine: String,
+}
+
+impl Ground {
+    /// May several checks run at the same time?
+    fn at_once(&self) -> bool {
+        match self {
+            Self::Stages(surroundings) => surroundings.host.at_once(),
+            // There is one shop, with one stock.
+            Self::Running(..) => false,
+        }
+    }
+}
+
 impl Checklist {
     /// These lists, on this engine, in a merchant's role.
     ///
     /// # Errors
     /// The engine's calls cannot be listened for.
     pub fn of(host: Arc<dyn Host>, lists: Vec<List>) -> Result<Self, Error> {
-        Ok(Self {
-            surroundings: Surroundings::of(host)?,
+        Ok(Self::upon(Ground::Stages(Surroundings::of(host)?), lists))
+    }
+
+    /// These lists, on a kasse that runs already, in a merchant's role. What needs more than HTTP
+    /// can do (moving time, ending kasse, reading its log) does not apply then. The checks run one
+    /// after the other, and time goes by for real.
+    ///
+    /// # Errors
+    /// kasse, the simulator or the shop's driver does not answer.
+    pub fn on(target: Target, lists: Vec<List>) -> Result<Self, Error> {
+        let engine = in_real_time(async {
+            let bench = RemoteBench::set_up(&target).await?;
+            Ok(bench.engine().to_owned())
+        })
+        .map_err(|why| {
+            Error::new(
+                ErrorKind::Configuration,
+                Who::Shop,
+                "The checklist cannot be run on this kasse",
+                format!("{why}."),
+                "Look that `kasse serve`, the `kasse simulate` that it is configured with, and the shop's driver \
+                 run, and are reached at these addresses.",
+            )
+        })?;
+        let running = Box::new(Running { target, engine });
+        Ok(Self::upon(Ground::Running(running), lists))
+    }
+
+    fn upon(ground: Ground, lists: Vec<List>) -> Self {
+        Self {
+            ground,
             lists,
             role: Role::default(),
             only: Vec::new(),
             waivers: Waivers::none(),
             today: jiff::Zoned::now().date(),
             broken: Broken::not(),
-        })
+        }
     }
 
     /// In this role.
@@ -82,7 +140,7 @@ impl Checklist {
         self
     }
 
-    /// With kasse broken on purpose.
+    /// With kasse broken on purpose. One that runs already stays as it is.
     #[must_use]
     pub fn broken(mut self, broken: Broken) -> Self {
         self.broken = broken;
@@ -126,7 +184,7 @@ impl Checklist {
         let measured_start = Timestamp::now();
         let checks = self.checks();
         let next = AtomicUsize::new(0);
-        let workers = if self.surroundings.host.at_once() {
+        let workers = if self.ground.at_once() {
             std::thread::available_parallelism().map_or(1, usize::from)
         } else {
             1
@@ -184,7 +242,7 @@ impl Checklist {
         }
         Report {
             format: Report::FORMAT,
-            subject: self.subject(),
+            subject: self.subject(&lists),
             role: self.role,
             lists,
             measured_start,
@@ -192,17 +250,30 @@ impl Checklist {
         }
     }
 
-    fn subject(&self) -> Subject {
-        let plugin = self.surroundings.host.plugin();
-        let system = on_stage(self.broken.rule, Logs::default(), |logs| async {
-            let stage = Stage::set_up(&self.surroundings, 0, self.broken, logs).await;
-            stage.map(|stage| stage.system()).unwrap_or_default()
-        });
+    fn subject(&self, results: &[ListResult]) -> Subject {
+        let (engine, system, bench) = match &self.ground {
+            Ground::Stages(surroundings) => {
+                let system = on_stage(self.broken.rule, Logs::default(), |logs| async {
+                    let stage = Stage::set_up(surroundings, 0, self.broken, logs).await;
+                    stage.map(|stage| stage.system()).unwrap_or_default()
+                });
+                (
+                    surroundings.host.plugin().name,
+                    system.unwrap_or_default(),
+                    "the simulator, within the process",
+                )
+            }
+            Ground::Running(running) => (
+                running.engine.as_str(),
+                system_seen(results),
+                "a running kasse, over HTTP; time cannot be moved",
+            ),
+        };
         Subject {
-            engine: plugin.name.into(),
-            system: system.unwrap_or_default(),
+            engine: engine.into(),
+            system,
             kasse: env!("CARGO_PKG_VERSION").into(),
-            bench: "the simulator, within the process".into(),
+            bench: bench.into(),
         }
     }
 
@@ -215,15 +286,18 @@ impl Checklist {
             .position(|check| check.id == facts.id)
             .map_or(0, |place| place.saturating_add(1));
         let logs = Logs::default();
-        let played = on_stage(self.broken.rule, logs, |logs| async {
-            let Some(check) = checks::check(&facts.id) else {
-                return Err(format!("the check {} is not written", facts.id));
-            };
-            let stage = Stage::set_up(&self.surroundings, place, self.broken, logs).await?;
-            let ended = tokio::time::timeout(ENDLESS, run_check(facts, check, &stage)).await;
-            ended.map_err(|_| "the check waits for something that never comes".to_owned())
-        });
-        let (judged, evidence) = match played.and_then(|played| played) {
+        let played = match &self.ground {
+            Ground::Stages(surroundings) => on_stage(self.broken.rule, logs, |logs| async {
+                let stage = Stage::set_up(surroundings, place, self.broken, logs).await?;
+                play(facts, &stage).await
+            })
+            .and_then(|played| played),
+            Ground::Running(running) => in_real_time(async {
+                let bench = RemoteBench::set_up(&running.target).await?;
+                play(facts, &bench).await
+            }),
+        };
+        let (judged, evidence) = match played {
             Ok((done, evidence)) => (
                 judge(facts, level, done, &self.waivers, self.today),
                 evidence,
@@ -246,11 +320,36 @@ impl Checklist {
     }
 }
 
+async fn play(facts: &CheckFacts, bench: &dyn Bench) -> Result<(Done, Evidence), String> {
+    let Some(check) = checks::check(&facts.id) else {
+        return Err(format!("the check {} is not written", facts.id));
+    };
+    tokio::time::timeout(ENDLESS, run_check(facts, check, bench))
+        .await
+        .map_err(|_| "the check waits for something that never comes".to_owned())
+}
+
+/// The `Vipps-System-*` headers that a running kasse was seen to send.
+fn system_seen(lists: &[ListResult]) -> Vec<(String, String)> {
+    let calls = lists
+        .iter()
+        .flat_map(|list| &list.items)
+        .flat_map(|item| &item.checks)
+        .flat_map(|check| &check.evidence.calls);
+    calls
+        .map(|call| {
+            let named = |(name, _): &&(String, String)| name.starts_with("vipps-system-");
+            call.headers.iter().filter(named).cloned().collect()
+        })
+        .find(|system: &Vec<_>| !system.is_empty())
+        .unwrap_or_default()
+}
+
 fn ms(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Runs something under a clock that does not wait. A panic in it is a fault of the harness.
+/// Runs something under a clock that does not wait.
 fn on_stage<T, F>(
     rule: Option<&'static str>,
     logs: Logs,
@@ -274,7 +373,24 @@ where
         .build()
         .map_err(|error| error.to_string())?;
     let _taken = logs.take();
-    let played = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(work(logs))));
+    guarded(runtime, work(logs))
+}
+
+/// Runs something under the clock of the world.
+fn in_real_time<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    guarded(runtime, work).and_then(|done| done)
+}
+
+/// Runs something to its end. A panic in it is a fault of the harness.
+fn guarded<T>(
+    runtime: tokio::runtime::Runtime,
+    work: impl Future<Output = T>,
+) -> Result<T, String> {
+    let played = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)));
     runtime.shutdown_background();
     played.map_err(|panic| {
         let text = panic
