@@ -1,5 +1,6 @@
 //! `kasse`: Vipps MobilePay for shop engines, on the command line.
 
+mod checklist;
 mod config;
 mod demo;
 mod doctor;
@@ -35,6 +36,8 @@ enum Command {
     Serve(serve::Serve),
     /// Run Vipps' API on this machine, to test any integration against
     Simulate(simulate::Simulate),
+    /// See whether an adapter does all that Vipps asks of an integration
+    Checklist(Box<checklist::Checklist>),
     /// Look at the configuration
     #[command(subcommand)]
     Config(config::Config),
@@ -48,19 +51,34 @@ enum Command {
     Payments(payments::Payments),
 }
 
-/// Why a command did not do what it should: a text for people, and exit code 1.
+/// Why a command did not do what it should: a text for people, and the exit code.
 #[derive(Debug)]
-struct Failed(String);
+struct Failed {
+    why: String,
+    code: u8,
+}
 
 impl Failed {
+    /// It was not done: 1.
     fn because(why: impl Into<String>) -> Self {
-        Self(why.into())
+        Self {
+            why: why.into(),
+            code: 1,
+        }
+    }
+
+    /// What was asked for cannot be: 2, as for a command line that cannot be read.
+    fn usage(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            code: 2,
+        }
     }
 }
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 
@@ -71,6 +89,7 @@ async fn main() -> ExitCode {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Serve(serve) => serve::run(serve).await,
         Command::Simulate(simulate) => simulate::run(simulate).await,
+        Command::Checklist(checklist) => checklist::run(*checklist).await,
         Command::Config(config) => config::run(&config),
         Command::Doctor(doctor) => doctor::run(doctor).await,
         Command::Journal(journal) => journal::run(journal),
@@ -84,7 +103,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => {
             eprintln!("kasse: {failed}");
-            ExitCode::FAILURE
+            ExitCode::from(failed.code)
         }
     }
 }

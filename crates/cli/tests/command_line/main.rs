@@ -6,6 +6,7 @@
     reason = "what the tests share is part of the tests: it fails where they fail"
 )]
 
+mod checklist;
 mod config;
 mod demo;
 mod deployed;
@@ -14,5 +15,6 @@ mod plugins;
 mod running;
 mod serve;
 mod simulate;
+mod target;
 #[cfg(feature = "otel")]
 mod traces;
