@@ -118,7 +118,7 @@ fn save(folder: &Path, format: Format, report: &Report) -> Result<String, Failed
     Ok(file.display().to_string())
 }
 
-/// Colours are for terminals, and not where they are unwanted: https://no-color.org.
+/// Colours are for terminals, and not where they are unwanted: <https://no-color.org>.
 fn coloured(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
