@@ -57,7 +57,7 @@ pub(crate) struct Checklist {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Failures that are let pass for now: [[waiver]] tables with check, reason and until
+    /// Failures that are let pass for now: tables `[[waiver]]` with check, reason and until
     #[arg(long, value_name = "FILE")]
     waivers: Option<PathBuf>,
 }
