@@ -76,6 +76,23 @@ fn test() -> Result<(), Problem> {
         Err(why) => left_out.push(format!("everything with Vendure: {why}")),
     }
     run::step("tests of all crates, documentation included", &mut tests)?;
+    let mut kill_table = run::cargo();
+    kill_table
+        .args([
+            "test",
+            "--profile",
+            "checklist",
+            "--package",
+            "kasse-testkit",
+        ])
+        .args(["--all-features", "--test", "kill_table"])
+        .env("KASSE_KILL_TABLE", "1")
+        .env("INSTA_UPDATE", "no")
+        .env("INSTA_SNAPSHOT_REFERENCES_FILE", snapshots.list());
+    run::step(
+        "the kill table: each check is failed by something",
+        &mut kill_table,
+    )?;
     run::part("snapshots: each one belongs to a test", || {
         snapshots.check()
     })?;
