@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
 use kasse_core::checklist::{
-    Bench, BenchFacts, Fate, Host, Need, ShopDriver, StandIn, Trouble, World,
+    Bench, BenchFacts, Fate, Host, Need, SHOP, ShopDriver, StandIn, Trouble, World,
 };
 use kasse_core::flow::{FlowOptions, InstallationKeys, Shop, Unobserved};
 use kasse_core::journal::{Filter, Journal, MemoryJournal};
@@ -34,7 +34,6 @@ use crate::pipe::{self, Broken as BrokenPipe};
 use crate::real::RealNetwork;
 use crate::seams::{MortalJournal, MortalTransport, Staged, Weather};
 
-const SHOP: &str = "shop";
 const SHOP_NAME: &str = "Fjord & Fjell";
 const KASSE: &str = "kasse.example";
 const VIPPS: &str = "vipps.example";

@@ -23,6 +23,10 @@ use crate::order::{VendureOrder, currency};
 /// How far the shop's clock may be from ours, in seconds.
 const CLOCKS: i64 = 300;
 
+/// What the shop reads of an act that goes on.
+pub(crate) const UNDER_WAY: &str =
+    "Vipps has not answered yet. kasse goes on, and shows it here when it is done.";
+
 /// The shop begins a payment.
 #[derive(Debug, Deserialize)]
 struct Begin {
@@ -272,8 +276,7 @@ pub(crate) fn answer(ask: &Ask, outcome: &Outcome) -> Response<Bytes> {
     let under_way = matches!(outcome, Outcome::Pending(_));
     let message = (!done).then(|| {
         if under_way {
-            "Vipps has not answered yet. kasse goes on, and shows it here when it is done."
-                .to_owned()
+            UNDER_WAY.to_owned()
         } else {
             let sums = payment.sums;
             format!(

@@ -11,6 +11,8 @@
 mod adapter;
 mod admin;
 mod calls;
+#[cfg(feature = "checklist")]
+pub mod checklist;
 mod config;
 mod order;
 mod record;

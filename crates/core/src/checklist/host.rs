@@ -11,6 +11,9 @@ use super::shop::ShopDriver;
 use crate::registry::Plugin;
 use crate::{Error, ShopId, Transport};
 
+/// The shop's name at kasse in every run: what a real engine is told.
+pub const SHOP: &str = "shop";
+
 /// An engine that stands ready: one for a run.
 pub trait Host: Debug + Send + Sync {
     /// The adapter.

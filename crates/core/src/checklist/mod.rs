@@ -20,7 +20,7 @@ mod vipps;
 mod waivers;
 
 pub use bench::{Bench, BenchFacts, DieAt, Fate, Need, Trouble};
-pub use host::{Host, HostPlugin, World, hosts};
+pub use host::{Host, HostPlugin, SHOP, World, hosts};
 pub use lists::{CheckFacts, Item, Level, List, ListError, Role, list, lists};
 pub use run::{Call, Done, Evidence, Finding, Order, Run, Step, Stop, run_check};
 pub use shop::{

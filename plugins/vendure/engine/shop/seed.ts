@@ -1,3 +1,5 @@
+const PLENTY = 100_000;
+
 /** Fills an empty shop by its Admin API: what a merchant would click together. */
 export async function seed(api: string): Promise<void> {
     const admin = await Admin.login(api, 'superadmin', 'superadmin');
@@ -47,11 +49,14 @@ export async function seed(api: string): Promise<void> {
     };
     const goods = await category('VAT', 25);
     const food = await category('Food', 15);
+    const books = await category('Books', 0);
 
     for (const [name, sku, price, taxCategoryId, stock] of [
-        ['Wool jumper', 'jumper', 89900, goods, 1000],
-        ['Mug', 'mug', 18000, goods, 1000],
-        ['Coffee beans 1 kg', 'coffee', 24990, food, 1000],
+        ['Wool jumper', 'jumper', 89900, goods, PLENTY],
+        ['Mug', 'mug', 18000, goods, PLENTY],
+        ['Coffee beans 1 kg', 'coffee', 24990, food, PLENTY],
+        ['Chocolate', 'chocolate', 1990, food, PLENTY],
+        ['Book', 'book', 14950, books, PLENTY],
         ['Last lamp', 'lamp', 50000, goods, 1],
     ] as const) {
         const productId = await admin.make('createProduct', 'CreateProductInput', {
@@ -97,6 +102,14 @@ export async function seed(api: string): Promise<void> {
             { name: 'south', value: '4900' },
             { name: 'north', value: '7900' },
         ],
+    });
+
+    await admin.make('createPromotion', 'CreatePromotionInput', {
+        enabled: true,
+        couponCode: 'TEN',
+        conditions: [],
+        actions: [{ code: 'order_percentage_discount', arguments: [{ name: 'discount', value: '10' }] }],
+        translations: [{ languageCode: 'en', name: 'Ten percent', description: '' }],
     });
 
     await admin.make('createPaymentMethod', 'CreatePaymentMethodInput', {

@@ -13,6 +13,10 @@ async function serve() {
     const empty = !existsSync(String(config.dbConnectionOptions.database));
     const app = await bootstrap(config);
     process.once('SIGTERM', () => void app.close().then(() => process.exit(0)));
+    if (process.env.SHOP_TIED) {
+        // It ends with whoever started it, however that ends.
+        process.stdin.resume().once('end', () => process.exit(0));
+    }
     if (empty) {
         await seed(`http://127.0.0.1:${PORT}/admin-api`);
     }
