@@ -41,6 +41,8 @@ export const config: VendureConfig = {
         database: process.env.SHOP_DATABASE ?? 'shop.sqlite',
         synchronize: true,
         logging: false,
+        // Much faster. A power cut may cost this shop its orders.
+        prepareDatabase: database => database.pragma('synchronous = OFF'),
     },
     shippingOptions: { shippingCalculators: [byPostCode] },
     paymentOptions: { paymentMethodHandlers: [] },

@@ -449,7 +449,7 @@ impl ShopDriver for Driver {
         match act {
             Act::Capture(Some(_)) => unsupported("Vendure settles whole payments alone"),
             Act::Capture(None) => self.merchant_does(SETTLE, id).await,
-            Act::Cancel | Act::Refund(_) if shown.is_partly_captured() => {
+            Act::Cancel | Act::Refund(_) if shown.part().is_some() => {
                 unsupported("Vendure does not know of a part that is captured")
             }
             Act::Cancel => self.merchant_does(CANCEL, id).await,

@@ -14,7 +14,7 @@ pub(super) const ORDER: &str = "query($code: String!) { orders(options: { filter
     lines { quantity proratedLinePriceWithTax productVariant { id sku name } } \
     payments { id state amount transactionId errorMessage metadata \
       refunds { id state total reason metadata } } \
-    history(options: { take: 100 }) { items { type createdAt data } } } } }";
+    history(options: { take: 100, sort: { createdAt: ASC } }) { items { type createdAt data } } } } }";
 
 /// What is read of it.
 #[derive(Debug, Deserialize)]
@@ -144,24 +144,30 @@ impl VendureOrder {
         self.payments().max_by_key(weight)
     }
 
-    /// Does a note say that a part was captured? Vendure itself cannot show it.
-    pub(super) fn is_partly_captured(&self) -> bool {
-        let payment = self.payment().filter(|payment| payment.is("Authorized"));
-        payment.is_some()
-            && self
-                .notes()
-                .iter()
-                .any(|note| note.contains(" is captured"))
+    /// What the notes say of a payment that Vendure cannot show: one of which a part was captured.
+    pub(super) fn part(&self) -> Option<Part> {
+        let payment = self.payment().filter(|payment| payment.is("Authorized"))?;
+        let reference = payment.transaction_id.as_deref()?;
+        let notes = self.notes().filter_map(|note| {
+            let note = note.strip_prefix("Vipps ")?.strip_prefix(reference)?;
+            Part::read(note.strip_prefix(": ")?)
+        });
+        // The last word of each sum is the one that holds.
+        let part = notes.fold(Part::default(), |so_far, told| Part {
+            captured: told.captured.or(so_far.captured),
+            released: told.released.or(so_far.released),
+            refunded: told.refunded.or(so_far.refunded),
+        });
+        part.captured
+            .is_some_and(Money::is_positive)
+            .then_some(part)
     }
 
-    fn notes(&self) -> Vec<String> {
+    /// The notes on the order.
+    fn notes(&self) -> impl Iterator<Item = &str> {
         let entries = self.history.items.iter();
         let notes = entries.filter(|entry| entry.r#type == "ORDER_NOTE");
-        let notes = notes.filter_map(|entry| Some(entry.data.get("note")?.as_str()?.to_owned()));
-        let errors = self
-            .payments()
-            .filter_map(|payment| payment.error_message.clone());
-        notes.chain(errors).collect()
+        notes.filter_map(|entry| entry.data.get("note")?.as_str())
     }
 
     fn standing(&self) -> Standing {
@@ -177,7 +183,9 @@ impl VendureOrder {
                 part if part < payment.amount => Standing::PartlyRefunded,
                 _ => Standing::Refunded,
             },
-            "Authorized" => Standing::Authorised,
+            "Authorized" => self
+                .part()
+                .map_or(Standing::Authorised, |part| part.standing()),
             "Declined" | "Cancelled" => Standing::Cancelled,
             // Waiting, or it did not begin and can be begun again.
             "Created" | "Error" if self.state != "Cancelled" => Standing::Open,
@@ -206,7 +214,28 @@ impl VendureOrder {
         let authorised = amount_if("Authorized");
         // It has been reserved, and no more is.
         let was = amount_if("Cancelled").filter(|_| self.times(PAYMENT, "Authorized") > 0);
-        let nothing = authorised.or(settled).is_none().then_some(0);
+        let part = match (authorised, settled) {
+            // A note is all that tells of a part.
+            (Some(_), _) => self.part().unwrap_or(Part {
+                captured: Some(money(0)),
+                ..Part::default()
+            }),
+            (None, Some(settled)) => Part {
+                captured: Some(money(settled)),
+                refunded: payment.map(|payment| money(payment.refunded())),
+                released: None,
+            },
+            (None, None) => Part {
+                captured: Some(money(0)),
+                refunded: Some(money(0)),
+                released: was.map(money),
+            },
+        };
+        let errors = self
+            .payments()
+            .filter_map(|payment| payment.error_message.as_deref());
+        let beside = self.notes().chain(errors).map(str::to_owned).collect();
+        let parts = self.notes().filter(|note| note.contains(" is captured, "));
         Ok(Shown {
             standing: self.standing(),
             word: match payment {
@@ -214,16 +243,10 @@ impl VendureOrder {
                 None => self.state.clone(),
             },
             total: money(self.total_with_tax),
-            authorised: authorised.or(settled).or(was).or(nothing).map(money),
-            // Vendure knows whole payments alone: what is captured of one that is not settled, and
-            // given back of it, it does not show.
-            captured: settled.or(nothing).map(money),
-            refunded: settled
-                .and(payment)
-                .map(Payment::refunded)
-                .or(nothing)
-                .map(money),
-            released: was.map(money),
+            authorised: Some(money(authorised.or(settled).or(was).unwrap_or(0))),
+            captured: part.captured,
+            refunded: part.refunded,
+            released: part.released,
             references: self
                 .payments()
                 .filter_map(|payment| payment.transaction_id.clone())
@@ -244,16 +267,73 @@ impl VendureOrder {
             }),
             entries: Some([
                 self.times(PAYMENT, "Authorized"),
-                self.times(PAYMENT, "Settled"),
+                self.times(PAYMENT, "Settled").saturating_add(parts.count()),
                 self.times("ORDER_REFUND_TRANSITION", "Settled"),
             ]),
-            notes: self.notes(),
+            notes: beside,
             text,
         })
     }
 }
 
 const PAYMENT: &str = "ORDER_PAYMENT_TRANSITION";
+
+/// The sums that a note tells, in the words that the adapter has for a part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Part {
+    captured: Option<Money>,
+    released: Option<Money>,
+    refunded: Option<Money>,
+}
+
+impl Part {
+    fn read(note: &str) -> Option<Self> {
+        let sum = |text: &str| {
+            let mut words = text.split(' ');
+            let amount = words.next()?;
+            Money::parse(amount, Currency::from_code(words.next()?)?).ok()
+        };
+        let (first, second) = note.split_once(", ").unwrap_or((note, ""));
+        let nothing = Self::default();
+        if first.ends_with(" is captured") {
+            let (captured, released) = (sum(first), sum(second));
+            return Some(Self {
+                captured,
+                released,
+                ..nothing
+            });
+        }
+        if first.ends_with(" is released") {
+            let (released, captured) = (sum(first), sum(second));
+            return Some(Self {
+                captured,
+                released,
+                ..nothing
+            });
+        }
+        let refunded = first
+            .contains(" captured is refunded.")
+            .then(|| sum(first))?;
+        Some(Self {
+            refunded,
+            ..nothing
+        })
+    }
+
+    /// A part is captured: what else?
+    fn standing(self) -> Standing {
+        let positive = |money: Option<Money>| money.is_some_and(Money::is_positive);
+        match self {
+            Self { refunded, .. } if positive(refunded) && refunded == self.captured => {
+                Standing::Refunded
+            }
+            Self { refunded, .. } if positive(refunded) => Standing::PartlyRefunded,
+            // The rest was let go: all that was to be captured was.
+            Self { released, .. } if positive(released) => Standing::Captured,
+            _ => Standing::PartlyCaptured,
+        }
+    }
+}
 
 impl Address {
     fn one_line(&self) -> Option<String> {
@@ -277,4 +357,43 @@ fn some(parts: &[&str], between: &str) -> Option<String> {
         .filter(|part| !part.is_empty())
         .collect();
     (!parts.is_empty()).then(|| parts.join(between))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_of_the_adapter_tells_the_sums_and_others_none() {
+        let nok = |minor| Some(Money::new(minor, Currency::Nok));
+        for (note, part) in [
+            (
+                "500.00 NOK of 948.00 NOK is captured, 0.00 NOK is released. Vendure settles whole",
+                Part {
+                    captured: nok(50_000),
+                    released: nok(0),
+                    refunded: None,
+                },
+            ),
+            (
+                "448.00 NOK of 948.00 NOK is released, 500.00 NOK is captured. Vendure cancels",
+                Part {
+                    captured: nok(50_000),
+                    released: nok(44_800),
+                    refunded: None,
+                },
+            ),
+            (
+                "20.05 NOK of 500.00 NOK captured is refunded. Vendure refunds settled payments",
+                Part {
+                    captured: None,
+                    released: None,
+                    refunded: nok(2_005),
+                },
+            ),
+        ] {
+            assert_eq!(Part::read(note), Some(part), "{note}");
+        }
+        assert_eq!(Part::read("the payment was captured"), None);
+    }
 }
