@@ -1,6 +1,6 @@
 //! Shoppers and a merchant of Vendure, by its Shop API and its Admin API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -75,6 +75,9 @@ pub(super) struct Driver {
     world: World,
     /// By the order's code.
     shoppers: Mutex<BTreeMap<String, Shopper>>,
+    /// The orders of which the merchant has captured a part, which is done in kasse. The merchant
+    /// goes on there, before the note about it is in Vendure.
+    parted: Mutex<BTreeSet<String>>,
 }
 
 /// Somebody with a browser.
@@ -90,6 +93,7 @@ impl Driver {
             shop,
             world,
             shoppers: Mutex::default(),
+            parted: Mutex::default(),
         }
     }
 
@@ -98,6 +102,10 @@ impl Driver {
             .known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn parted(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.parted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // The two APIs.
@@ -447,9 +455,15 @@ impl ShopDriver for Driver {
         };
         let id = json!({ "id": payment.id });
         match act {
-            Act::Capture(Some(_)) => unsupported("Vendure settles whole payments alone"),
+            Act::Capture(Some(_)) => {
+                self.parted().insert(order.to_owned());
+                unsupported("Vendure settles whole payments alone")
+            }
             Act::Capture(None) => self.merchant_does(SETTLE, id).await,
-            Act::Cancel | Act::Refund(_) if shown.part().is_some() => {
+            Act::Cancel | Act::Refund(_)
+                if payment.is("Authorized")
+                    && (self.parted().contains(order) || shown.part().is_some()) =>
+            {
                 unsupported("Vendure does not know of a part that is captured")
             }
             Act::Cancel => self.merchant_does(CANCEL, id).await,
