@@ -43,13 +43,19 @@ struct Phone {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OrderLine {
-    id: String,
     quantity: u32,
     line_price_with_tax: i64,
     /// With the line's share of the order's discounts.
     prorated_line_price_with_tax: i64,
     tax_rate: serde_json::Number,
-    product_variant: Named,
+    product_variant: Variant,
+}
+
+/// What is bought. Its id is the same in every cart, which that of a line is not.
+#[derive(Debug, Deserialize)]
+struct Variant {
+    id: String,
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -185,7 +191,7 @@ impl VendureOrder {
             }
             let total = line.prorated_line_price_with_tax;
             lines.push(Line {
-                id: self.line_id(&line.id)?,
+                id: self.line_id(&line.product_variant.id)?,
                 name: line.product_variant.name.clone(),
                 quantity: line.quantity,
                 total: money(total),

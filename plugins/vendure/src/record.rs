@@ -27,7 +27,7 @@ const ORDER: &str = "query KasseOrder($code: String!) { \
     orders(options: { filter: { code: { eq: $code } }, take: 1 }) { items { \
       id code state currencyCode \
       customer { phoneNumber } shippingAddress { phoneNumber } \
-      lines { id quantity linePriceWithTax proratedLinePriceWithTax taxRate productVariant { name } } \
+      lines { quantity linePriceWithTax proratedLinePriceWithTax taxRate productVariant { id name } } \
       shippingLines { id price priceWithTax discountedPriceWithTax shippingMethod { name } } \
       surcharges { id sku description priceWithTax taxRate } \
       payments { id amount state transactionId metadata refunds { total state } } } } }";

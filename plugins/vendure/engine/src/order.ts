@@ -12,12 +12,11 @@ export function describe(ctx: RequestContext, order: Order) {
         languageCode: ctx.languageCode,
         customer: { phoneNumber: order.customer?.phoneNumber || order.shippingAddress?.phoneNumber },
         lines: order.lines.map(line => ({
-            id: String(line.id),
             quantity: line.quantity,
             linePriceWithTax: line.linePriceWithTax,
             proratedLinePriceWithTax: line.proratedLinePriceWithTax,
             taxRate: line.taxRate,
-            productVariant: { name: line.productVariant.name },
+            productVariant: { id: String(line.productVariant.id), name: line.productVariant.name },
         })),
         shippingLines: order.shippingLines.map(line => ({
             id: String(line.id),

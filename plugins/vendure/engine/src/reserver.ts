@@ -84,14 +84,27 @@ export class Reserver {
         return (await this.orders.findOne(ctx, order.id)) as Order;
     }
 
-    /** To where a payment may be added. Stock is looked at here, by Vendure. */
+    /** To where a payment may be added. Vendure looks at the stock on this step: nothing was kept for the customer. */
     private async moveOn(ctx: RequestContext, id: ID) {
+        await this.back(ctx, id);
         const order = await this.orders.findOne(ctx, id);
         if (order?.state === 'AddingItems') {
-            const moved = await this.orders.transitionToState(ctx, id, 'ArrangingPayment');
-            if (isGraphQlErrorResult(moved)) {
-                throw new NotTaken(moved.transitionError);
-            }
+            await this.go(ctx, id, 'ArrangingPayment');
+        }
+    }
+
+    /** From the till to the cart, where it can be written, and from where it has to be let to the till again. */
+    private async back(ctx: RequestContext, id: ID) {
+        const order = await this.orders.findOne(ctx, id);
+        if (order?.state === 'ArrangingPayment') {
+            await this.go(ctx, id, 'AddingItems');
+        }
+    }
+
+    private async go(ctx: RequestContext, id: ID, state: 'AddingItems' | 'ArrangingPayment') {
+        const moved = await this.orders.transitionToState(ctx, id, state);
+        if (isGraphQlErrorResult(moved)) {
+            throw new NotTaken(moved.transitionError);
         }
     }
 
@@ -124,12 +137,7 @@ export class Reserver {
 
     /** Customer, address and delivery; and the order's total is what was paid. */
     private async writeExpress(ctx: RequestContext, order: Order, express: ExpressInput, paid: number) {
-        if (order.state === 'ArrangingPayment') {
-            const back = await this.orders.transitionToState(ctx, order.id, 'AddingItems');
-            if (isGraphQlErrorResult(back)) {
-                throw new NotTaken(back.transitionError);
-            }
-        }
+        await this.back(ctx, order.id);
         const unchanged = order.subTotalWithTax === express.goods;
         const offered = await this.deliveries.offered(ctx, order.code, express.address);
         const chosen = offered.find(({ id }) => String(id) === String(express.shippingMethodId));

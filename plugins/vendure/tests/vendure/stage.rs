@@ -184,12 +184,12 @@ pub(crate) fn order() -> Value {
         "customer": { "phoneNumber": "+4790012345" },
         "shippingAddress": { "phoneNumber": null },
         "lines": [
-            { "id": "1", "quantity": 2, "linePriceWithTax": 15_980, "proratedLinePriceWithTax": 14_382,
-              "taxRate": 25, "productVariant": { "name": "Kaffekopp «Blåbær»" } },
-            { "id": "2", "quantity": 1, "linePriceWithTax": 8_900, "proratedLinePriceWithTax": 8_010,
-              "taxRate": 15, "productVariant": { "name": "Kaffe" } },
-            { "id": "3", "quantity": 0, "linePriceWithTax": 0, "proratedLinePriceWithTax": 0,
-              "taxRate": 25, "productVariant": { "name": "Taken out again" } },
+            { "quantity": 2, "linePriceWithTax": 15_980, "proratedLinePriceWithTax": 14_382,
+              "taxRate": 25, "productVariant": { "id": "11", "name": "Kaffekopp «Blåbær»" } },
+            { "quantity": 1, "linePriceWithTax": 8_900, "proratedLinePriceWithTax": 8_010,
+              "taxRate": 15, "productVariant": { "id": "12", "name": "Kaffe" } },
+            { "quantity": 0, "linePriceWithTax": 0, "proratedLinePriceWithTax": 0,
+              "taxRate": 25, "productVariant": { "id": "13", "name": "Taken out again" } },
         ],
         "shippingLines": [
             { "id": "1", "price": 3_920, "priceWithTax": 4_900, "discountedPriceWithTax": 4_900,
