@@ -18,7 +18,7 @@ import { remembers, reservation } from './reservation';
 export const HANDLER = 'kasse-vipps';
 const LOG = 'kasse';
 
-/** Databases that can lock a row. The others write one transaction at a time anyway. */
+/** Databases that can lock a row. With the others Vendure is one process, and `refunding` does it. */
 const LOCKING = ['postgres', 'mysql', 'mariadb', 'aurora-mysql', 'aurora-postgres', 'cockroachdb', 'mssql', 'oracle'];
 
 /** The event of kasse whose recording caused this call, if one did. */
@@ -31,6 +31,8 @@ export function echo(ctx: RequestContext): string | undefined {
 export function paymentHandler(kasse: Kasse): PaymentMethodHandler {
     let payments: PaymentService;
     let connection: TransactionalConnection;
+    /** The refunds that kasse is being asked for: which payment, how much, on top of how much. */
+    const refunding = new Set<string>();
 
     /** Earlier attempts have been ended at Vipps; in `Created` they would still cover the order. */
     async function replace(ctx: RequestContext, earlier: Payment[], reference: string) {
@@ -136,7 +138,17 @@ export function paymentHandler(kasse: Kasse): PaymentMethodHandler {
             // The same question has the same key, until it was answered: a refund whose answer was
             // lost is not done twice, and one that was refused can be tried again.
             const refused = refunds.filter(refund => refund.metadata?.refused).length;
-            const answer = await kasse.ask('refund', {
+            const same = [payment.id, amount, refunded, refused].join('/');
+            if (refunding.has(same)) {
+                // Pressed twice at once. It is the same to kasse, and would be written twice here.
+                if (echo(ctx)) {
+                    throw new Error('The same refund is under way.');
+                }
+                const message = 'The same refund is under way: it is shown here when it is done.';
+                return { state: 'Failed', metadata: { refused: false, message } };
+            }
+            refunding.add(same);
+            const question = {
                 order: order.code,
                 reference: payment.transactionId,
                 currencyCode: order.currencyCode,
@@ -144,7 +156,8 @@ export function paymentHandler(kasse: Kasse): PaymentMethodHandler {
                 refunded,
                 refused,
                 echo: echo(ctx),
-            });
+            };
+            const answer = await kasse.ask('refund', question).finally(() => refunding.delete(same));
             if (answer.done) {
                 const metadata = { event: echo(ctx) };
                 return { state: 'Settled', transactionId: `${payment.transactionId}/${refunded + amount}`, metadata };

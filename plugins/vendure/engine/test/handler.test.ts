@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { Order, Payment, PaymentMethod, RequestContext } from '@vendure/core';
+import type { Injector, Order, Payment, PaymentMethod, RequestContext } from '@vendure/core';
 
 import { paymentHandler } from '../src/handler';
 import type { Answer, Kasse, Verb } from '../src/kasse';
@@ -90,4 +90,26 @@ test('a reservation is written without asking, and no shopper can pretend one', 
     const pretended = await handler.createPayment(ctx(), order, 100, [], metadata, method);
     assert.equal(pretended.state, 'Error');
     assert.equal(asked.length, 1);
+});
+
+test('a refund that is pressed twice at once is written once, and can be pressed again later', async () => {
+    const answers: ((answer: Answer) => void)[] = [];
+    const kasse = { ask: () => new Promise<Answer>(resolve => answers.push(resolve)) };
+    const handler = paymentHandler(kasse as unknown as Kasse);
+    const connection = { rawConnection: { options: { type: 'better-sqlite3' } }, getRepository: () => ({ find: async () => [] }) };
+    await handler.init({ get: () => connection } as unknown as Injector);
+    const press = (headers = {}) =>
+        handler.createRefund(ctx(headers), {} as never, 100, order, payment('Settled'), [], method);
+    const first = press();
+    const second = await press();
+    assert.deepEqual([second && second.state, answers.length], ['Failed', 1]);
+    await assert.rejects(press({ 'x-kasse-event': 'main/fjell-ABC/3' }), 'kasse tells it again later');
+    answers[0](done);
+    const written = await first;
+    assert.equal(written && written.state, 'Settled');
+    const third = press();
+    await new Promise(setImmediate);
+    answers[1](done);
+    await third;
+    assert.equal(answers.length, 2);
 });

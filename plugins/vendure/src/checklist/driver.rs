@@ -68,6 +68,10 @@ const CANCEL: &str = "mutation($id: ID!) { done: cancelPayment(id: $id) { __type
 const REFUND: &str = "mutation($i: RefundOrderInput!) { done: refundOrder(input: $i) { __typename \
     ... on Refund { state metadata } ... on ErrorResult { message } } }";
 
+/// What the merchant reads of an act that goes on: kasse's words, and those of the plugin in the
+/// shop.
+const UNDERWAY: [&str; 2] = [UNDER_WAY, "The same refund is under way"];
+
 /// One check's shoppers, and the merchant.
 #[derive(Debug)]
 pub(super) struct Driver {
@@ -359,7 +363,7 @@ impl Driver {
         });
         Ok(match words {
             None => Acted::Done,
-            Some(words) if words.contains(UNDER_WAY) => Acted::Pending,
+            Some(words) if UNDERWAY.iter().any(|text| words.contains(text)) => Acted::Pending,
             Some(words) => Acted::Refused { words },
         })
     }
