@@ -37,16 +37,18 @@ const ARTICLES: &str = "{ productVariants(options: { take: 100 }) { items { id s
 const STOCK: &str = "mutation($input: [UpdateProductVariantInput!]!) { \
     updateProductVariants(input: $input) { id } }";
 
-const ADD: &str = "mutation($id: ID!, $n: Int!) { done: addItemToOrder(productVariantId: $id, quantity: $n) { \
-    __typename ... on Order { code } ... on ErrorResult { message } } }";
+const ADD: &str = "mutation($articles: [AddItemInput!]!) { done: addItemsToOrder(inputs: $articles) { \
+    order { code } errorResults { ... on ErrorResult { message } } } }";
 
 const APPLY: &str = "mutation($code: String!) { done: applyCouponCode(couponCode: $code) { \
     __typename ... on ErrorResult { message } } }";
 
-const WHO_AND_WHERE: &str = "mutation($c: CreateCustomerInput!, $a: CreateAddressInput!, $m: [ID!]!) { \
+const CHECK_OUT: &str = "mutation($c: CreateCustomerInput!, $a: CreateAddressInput!, $m: [ID!]!) { \
     customer: setCustomerForOrder(input: $c) { __typename ... on ErrorResult { message } } \
     address: setOrderShippingAddress(input: $a) { __typename ... on ErrorResult { message } } \
-    delivery: setOrderShippingMethod(shippingMethodId: $m) { __typename ... on ErrorResult { message } } }";
+    delivery: setOrderShippingMethod(shippingMethodId: $m) { __typename ... on ErrorResult { message } } \
+    till: transitionOrderToState(state: \"ArrangingPayment\") { __typename \
+    ... on OrderStateTransitionError { transitionError } } }";
 
 const GO: &str = "mutation($s: String!) { done: transitionOrderToState(state: $s) { \
     __typename ... on OrderStateTransitionError { transitionError } } }";
@@ -237,16 +239,20 @@ impl Driver {
         token: &mut Option<String>,
         cart: &[(&str, u32)],
     ) -> Result<String, DriverError> {
-        let mut code = None;
+        let mut articles = Vec::new();
         for (sku, quantity) in cart {
-            let article = json!({ "id": self.id(sku).await?, "n": quantity });
-            let added = self.shop_does(token, ADD, article).await?;
-            code = added
-                .pointer("/done/code")
-                .and_then(Value::as_str)
-                .map(str::to_owned);
+            let id = self.id(sku).await?;
+            articles.push(json!({ "productVariantId": id, "quantity": quantity }));
         }
-        code.ok_or_else(|| DriverError::Other("nothing was put into the cart".into()))
+        let added = self
+            .shop(token, ADD, json!({ "articles": articles }))
+            .await?;
+        let refused = added.pointer("/done/errorResults/0").is_some();
+        let code = added.pointer("/done/order/code").and_then(Value::as_str);
+        match code.filter(|_| !refused) {
+            Some(code) => Ok(code.to_owned()),
+            None => Err(DriverError::Other(format!("Vendure refuses: {added}"))),
+        }
     }
 
     /// Who buys it and where it goes; and to the till.
@@ -269,8 +275,7 @@ impl Driver {
         });
         let delivery = [self.id(DELIVERY).await?];
         let variables = json!({ "c": customer, "a": address, "m": delivery });
-        self.shop_does(token, WHO_AND_WHERE, variables).await?;
-        self.go(token, "ArrangingPayment").await
+        self.shop_does(token, CHECK_OUT, variables).await.map(drop)
     }
 
     async fn go(&self, token: &mut Option<String>, state: &str) -> Result<(), DriverError> {
