@@ -313,21 +313,6 @@ impl Driver {
         })
     }
 
-    /// The button of an order that is there already.
-    async fn pay_again(&self, shopper: &Shopper) -> Result<Acted, DriverError> {
-        let mut token = Some(shopper.token.clone());
-        if self.cart_state(&mut token).await?.is_none() {
-            // The storefront's checkout has nothing to pay any more.
-            return Ok(Acted::Refused {
-                words: "Your cart is empty: the order is paid already.".into(),
-            });
-        }
-        Ok(match self.pay(shopper).await? {
-            Paying::ToVipps { url, reference } => Acted::ToVipps { url, reference },
-            Paying::Refused { words } => Acted::Refused { words },
-        })
-    }
-
     /// Back from the till, one thing more, and to the till again.
     async fn change(&self, shopper: &Shopper) -> Result<Acted, DriverError> {
         let mut token = Some(shopper.token.clone());
@@ -446,7 +431,12 @@ impl ShopDriver for Driver {
     async fn act(&self, order: &str, act: &Act) -> Result<Acted, DriverError> {
         let unsupported = |what: &str| Err(DriverError::Unsupported(what.into()));
         match act {
-            Act::Pay => return self.pay_again(&self.shopper(order)?).await,
+            Act::Pay => {
+                return Ok(match self.pay(&self.shopper(order)?).await? {
+                    Paying::ToVipps { url, reference } => Acted::ToVipps { url, reference },
+                    Paying::Refused { words } => Acted::Refused { words },
+                });
+            }
             Act::Change => return self.change(&self.shopper(order)?).await,
             _ => {}
         }
