@@ -167,7 +167,7 @@ impl PaymentProvider for Bod {
         })
     }
 
-    fn answer(&self, _ask: &Ask, outcome: &Outcome) -> Response<Bytes> {
+    fn answer(&self, ask: &Ask, outcome: &Outcome) -> Response<Bytes> {
         let answered = match outcome {
             Outcome::Started(payment) => bod::Answered {
                 redirect: payment.redirect.clone(),
@@ -180,7 +180,11 @@ impl PaymentProvider for Bod {
                 ..bod::Answered::default()
             },
             Outcome::Refused(error) => bod::Answered {
-                refused: Some(error.to_string()),
+                // Who presses "pay" is a customer; all the others are the merchant.
+                refused: Some(match &ask.verb {
+                    Verb::Initiate(order) => error.customer_text(order.buyer.language).to_owned(),
+                    _ => error.to_string(),
+                }),
                 ..bod::Answered::default()
             },
         };
@@ -262,10 +266,11 @@ impl ShippingQuoter for Bod {
 
 /// What Bod is told: the sums as they are, set and not added.
 fn told(now: &Payment, event: &PaymentEvent) -> bod::Payment {
-    let state = match now.state {
-        PaymentState::Preparing | PaymentState::Initiated => "waiting",
+    let state = match &now.state {
         PaymentState::Authorised => "reserved",
-        _ => "ended",
+        state if state.is_dead() => "ended",
+        // Also what nobody knows: nothing is concluded from it.
+        _ => "waiting",
     };
     let mut notes: Vec<String> = now.notes.iter().map(|note| note.text.clone()).collect();
     if let EventKind::Failed { error } = &event.what {
