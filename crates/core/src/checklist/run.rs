@@ -397,6 +397,11 @@ impl<'a> Run<'a> {
         self.did(vipps::act_words(act));
         let unsupported = match self.bench.shop().act(&order.number, act).await {
             Err(DriverError::Unsupported(what)) => what,
+            // kasse is there and the shop waited in vain: that is no fault of the harness.
+            Err(DriverError::NoAnswer(why)) if self.is_up().await => {
+                self.expect_that("who acts is answered", "an answer", why, false)?;
+                return Err(Stop::Failed(String::new()));
+            }
             acted => return Ok(acted?),
         };
         // Where an engine has no such act, the merchant does it in kasse.
@@ -412,6 +417,15 @@ impl<'a> Run<'a> {
             "pending" => Acted::Pending,
             _ => Acted::Refused { words },
         })
+    }
+
+    /// Does kasse answer anything at all?
+    async fn is_up(&self) -> bool {
+        let anything = Request::builder().uri("/").body(Bytes::new());
+        match anything {
+            Ok(request) => self.bench.kasse(request).await.is_ok(),
+            Err(_) => false,
+        }
     }
 
     /// Someone acts on an order, and the shop takes it.
