@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use kasse_core::checklist::report::failure_text;
+use kasse_core::checklist::report::{failure_text, to_json};
 use kasse_core::checklist::{CheckFacts, Level, Role, Verdict, list};
 use kasse_demo_shop::checklist::HOST;
 use kasse_testkit::{Broken, Checklist};
@@ -47,6 +47,59 @@ fn the_demo_shop_passes() {
     let ran: usize = report.lists.iter().map(|list| list.score.ran).sum();
     println!("{ran} checks ran in {} ms", report.measured_ms);
     assert!(ran > 0);
+    let json = to_json(&report).unwrap();
+    for unshown in UNSHOWN {
+        let at = json.find(unshown);
+        let near = at.map(|at| json.chars().skip(at.saturating_sub(300)).take(600));
+        assert!(
+            at.is_none(),
+            "the report holds {unshown}:\n{}",
+            near.unwrap().collect::<String>()
+        );
+    }
+}
+
+/// What no report may hold: keys, the landing page's address, the customers' data.
+const UNSHOWN: [&str; 14] = [
+    "secret-of-",
+    "subscription-of-",
+    "a-key-of-the-checklist",
+    "dwo-api-application",
+    "Bearer ",
+    "Ada",
+    "Lovelace",
+    "user@example.com",
+    "91234567",
+    "Robert Levins",
+    "Ragnfrid",
+    "Tjeldsund",
+    "96731580",
+    "Kvernhusgrenda",
+];
+
+/// Two runs give the same report, but for what is measured.
+#[test]
+fn two_runs_are_alike() {
+    if std::env::var_os("KASSE_KILL_TABLE").is_none() {
+        println!("LEFT OUT: KASSE_KILL_TABLE is not set; `cargo xtask test` sets it");
+        return;
+    }
+    let run = || {
+        let report = to_json(&checklist(Broken::not()).run(|_| {})).unwrap();
+        let lines: Vec<String> = report
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("\"measured"))
+            .map(str::to_owned)
+            .collect();
+        lines
+    };
+    let (first, second) = (run(), run());
+    let differing = first
+        .iter()
+        .zip(&second)
+        .find(|(first, second)| first != second);
+    assert_eq!(differing, None);
+    assert_eq!(first.len(), second.len());
 }
 
 /// The checks that fail, and (`false`) those that cannot be done any more: these prove nothing.

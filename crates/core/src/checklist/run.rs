@@ -210,6 +210,7 @@ impl<'a> Run<'a> {
                 calls.extend(exchanges.iter().map(vipps::shown_call));
             }
         }
+        let calls = fold(calls);
         self.note(|evidence| evidence.calls = calls);
     }
 
@@ -286,6 +287,16 @@ impl<'a> Run<'a> {
         );
         self.note(|evidence| evidence.steps.push(Step::Saw(finding)));
         if met { Ok(()) } else { Err(Stop::Failed(why)) }
+    }
+
+    /// Looks at something that must be so and that evidence must not show: a person's data, an
+    /// address with a secret in it.
+    ///
+    /// # Errors
+    /// It is not so.
+    pub fn expect_unshown(&self, what: &str, met: bool) -> Done {
+        let came = if met { "it" } else { "something else" };
+        self.expect_that(what, "it", came, met)
     }
 
     // The shop.
@@ -770,6 +781,28 @@ impl<'a> Run<'a> {
     pub fn log(&self) -> Done<String> {
         Ok(self.bench.log()?)
     }
+}
+
+/// The same call several times in a row is shown once, with how often: polling fills pages.
+fn fold(calls: Vec<Call>) -> Vec<Call> {
+    let mut folded: Vec<(Call, usize)> = Vec::new();
+    for call in calls {
+        match folded.last_mut() {
+            Some((last, times)) if *last == call => *times += 1,
+            _ => folded.push((call, 1)),
+        }
+    }
+    let noted = |(mut call, times): (Call, usize)| {
+        if times > 1 {
+            let often = format!("{times} times in a row");
+            call.note = Some(
+                call.note
+                    .map_or(often.clone(), |note| format!("{note}; {often}")),
+            );
+        }
+        call
+    };
+    folded.into_iter().map(noted).collect()
 }
 
 /// What is shown of a value: its beginning, where it is long.
