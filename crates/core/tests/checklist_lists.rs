@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use kasse_core::checklist::{Level, List, Role, lists};
+use kasse_core::checklist::{Level, List, Role, checks, lists};
 
 fn all() -> Vec<List> {
     lists().expect("the lists are read")
@@ -133,4 +133,23 @@ fn the_lists_hold_every_item_of_vipps_and_at_least_eighty_checks() {
     };
     assert!(checks("ecom") >= 44, "{}", checks("ecom"));
     assert!(checks("ecom-x") >= 44, "{}", checks("ecom-x"));
+}
+
+#[test]
+fn what_is_listed_is_written_and_what_is_written_is_listed() {
+    let listed: BTreeSet<String> = all()
+        .iter()
+        .flat_map(|list| &list.items)
+        .flat_map(|item| &item.checks)
+        .map(|check| check.id.clone())
+        .collect();
+    let mut written = BTreeSet::new();
+    for check in checks::all() {
+        assert!(
+            written.insert(check.id.to_owned()),
+            "{} is there twice",
+            check.id
+        );
+    }
+    assert_eq!(listed, written);
 }
