@@ -217,6 +217,7 @@ impl Flow {
                     Ok(verb) => verb,
                     // What stands already is no failure for who wants it done: an engine asks again.
                     Err(_) if wish.stands(&payment) && !crate::mutants::on("asked-again") => {
+                        self.remember(cx, lease, &payment, wish, caller).await?;
                         return Ok(Outcome::Done(Box::new(payment)));
                     }
                     Err(error) => return Err(error),
@@ -243,7 +244,11 @@ impl Flow {
                         .await?;
                     outcome = self.drive(cx, lease, payment.clone(), command, false).await;
                 }
-                Err(_) if wish.stands(&payment) => return Ok(Outcome::Done(Box::new(payment))),
+                Err(_) if wish.stands(&payment) => {
+                    // Repeated with the same key it must be answered so again, and not as refused.
+                    self.free_key(lease, id, &id_of_first).await?;
+                    return Ok(Outcome::Done(Box::new(payment)));
+                }
                 _ => {}
             }
         }
@@ -255,6 +260,29 @@ impl Flow {
             }
             outcome => outcome,
         }
+    }
+
+    /// What a caller wishes to have refunded is refunded already: the key is kept with the refund that
+    /// did it. Should more be captured later, and the same ask be repeated, nothing is given back again.
+    async fn remember(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        payment: &Payment,
+        wish: Wish<'_>,
+        caller: Option<&CallerKey>,
+    ) -> Result<(), Error> {
+        if caller.is_none() || !matches!(wish, Wish::Refund(_)) {
+            return Ok(());
+        }
+        let commands = self.inner.journal.commands(&payment.id).await?;
+        let did = |command: &Command| {
+            command.state == CommandState::Done && wish.fits(&command.verb, None)
+        };
+        if let Some(command) = commands.into_iter().rfind(did) {
+            self.join(cx, lease, payment, command, wish, caller).await?;
+        }
+        Ok(())
     }
 
     /// The caller's key of a command that was refused is free for the next.

@@ -95,9 +95,49 @@ async fn a_capture_of_the_rest_that_the_portal_has_done_is_no_failure() {
     w.vipps
         .push("acme-1001", OperationKind::Capture, 10_000, None);
     w.vipps.fault("capture", Fault::Refused("Payment", "61"));
-    let now = done(w.flow.capture(&w.cx, &target("1001"), &Part::rest()).await);
-    assert_eq!(now.sums.captured, Money::nok(10_000));
+    let click = keyed("1001", "click-1");
+    // The engine may ask again with the same key, and is not told the contrary then.
+    for _ in 0..2 {
+        let now = done(w.flow.capture(&w.cx, &click, &Part::rest()).await);
+        assert_eq!(now.sums.captured, Money::nok(10_000));
+    }
     assert_eq!(w.vipps.count("capture"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_of_the_rest_that_the_portal_has_done_is_no_failure() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.approve(&payment).await;
+    done(w.flow.capture(&w.cx, &target("1001"), &Part::rest()).await);
+    w.vipps
+        .push("acme-1001", OperationKind::Refund, 10_000, None);
+    w.vipps.fault("refund", Fault::Refused("Payment", "71"));
+    let click = keyed("1001", "click-1");
+    for _ in 0..2 {
+        let now = done(w.flow.refund(&w.cx, &click, &Part::rest()).await);
+        assert_eq!(now.sums.refunded, Money::nok(10_000));
+    }
+    assert_eq!(w.vipps.count("refund"), 1);
+}
+
+/// The second of two presses is answered as done; repeated after a further capture it is still that
+/// press, and no new refund.
+#[tokio::test(start_paused = true)]
+async fn a_refund_that_was_answered_as_done_is_not_done_when_it_is_repeated() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.approve(&payment).await;
+    done(w.flow.capture(&w.cx, &target("1001"), &part(5000)).await);
+    for press in ["press-1", "press-2"] {
+        let press = keyed("1001", press);
+        done(w.flow.refund(&w.cx, &press, &Part::rest()).await);
+    }
+    done(w.flow.capture(&w.cx, &target("1001"), &part(5000)).await);
+    let again = keyed("1001", "press-2");
+    done(w.flow.refund(&w.cx, &again, &Part::rest()).await);
+    assert_eq!(w.now(&payment).await.sums.refunded, Money::nok(5000));
+    assert_eq!(w.vipps.count("refund"), 1);
 }
 
 /// An amount that the merchant named is the merchant's: it is not changed.
