@@ -12,7 +12,7 @@ use crate::mutants::{Mutant, all};
 
 /// With `KASSE_CHECK` in the environment: only the checks whose id begins so; several are separated
 /// by commas.
-fn checklist(broken: Broken) -> Checklist {
+pub(crate) fn checklist(broken: Broken) -> Checklist {
     let host = (HOST.open)().unwrap();
     let lists = list("ecom").unwrap();
     let only = std::env::var("KASSE_CHECK").map_or_else(

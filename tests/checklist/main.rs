@@ -13,3 +13,4 @@
 mod bent;
 mod kill_table;
 mod mutants;
+mod panics;

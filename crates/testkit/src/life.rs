@@ -1,9 +1,12 @@
 //! One life of kasse: from its start to its sudden end. What it spawned ends with it.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use kasse_core::checklist::DieAt;
 use kasse_core::{Runtime, Task, TokioRuntime};
@@ -102,6 +105,8 @@ pub(crate) enum Moment {
 pub(crate) struct Mortal {
     pub(crate) life: Arc<Life>,
     pub(crate) clock: TokioRuntime,
+    /// Set once a task panics: whoever spawned it hears nothing of that.
+    pub(crate) panicked: Arc<AtomicBool>,
 }
 
 impl Runtime for Mortal {
@@ -114,7 +119,13 @@ impl Runtime for Mortal {
     }
 
     fn spawn(&self, task: Task) {
-        let task = tokio::spawn(task).abort_handle();
+        let panicked = Arc::clone(&self.panicked);
+        let guarded = async move {
+            if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+                panicked.store(true, Ordering::SeqCst);
+            }
+        };
+        let task = tokio::spawn(guarded).abort_handle();
         let mut tasks = self
             .life
             .tasks

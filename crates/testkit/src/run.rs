@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use kasse_core::checklist::report::{ListResult, Report, Subject};
 use kasse_core::checklist::{
     Bench, CheckFacts, CheckResult, Done, Evidence, Host, Item, ItemResult, Judged, Level, List,
-    Role, Verdict, Waivers, checks, judge, run_check,
+    Role, Stop, Verdict, Waivers, checks, judge, run_check,
 };
 use kasse_core::{Error, ErrorKind, Who};
 
@@ -289,7 +289,17 @@ impl Checklist {
         let played = match &self.ground {
             Ground::Stages(surroundings) => on_stage(self.broken.rule, logs, |logs| async {
                 let stage = Stage::set_up(surroundings, place, self.broken, logs).await?;
-                play(facts, &stage).await
+                let (done, evidence) = play(facts, &stage).await?;
+                let panicked = || {
+                    let why = "kasse or its adapter panicked: the standard error says where";
+                    Err(Stop::Failed(why.to_owned()))
+                };
+                let done = match done {
+                    // It is repeated as after a crash, so all may look well in the end.
+                    Ok(()) | Err(Stop::Harness(_)) if stage.panicked() => panicked(),
+                    done => done,
+                };
+                Ok((done, evidence))
             })
             .and_then(|played| played),
             Ground::Running(running) => in_real_time(async {

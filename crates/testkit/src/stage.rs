@@ -1,13 +1,15 @@
 //! A stage for one check: Vipps (the simulator), kasse and a shop in one process, joined by HTTP
 //! over pipes, under a clock that does not wait.
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use jiff::Timestamp;
 use kasse_core::checklist::{
@@ -61,6 +63,7 @@ pub(crate) struct Stage {
     account: Mutex<&'static str>,
     data: PathBuf,
     swept: AtomicU64,
+    panicked: Arc<AtomicBool>,
 }
 
 /// What joins them.
@@ -314,6 +317,7 @@ impl Stage {
             account: Mutex::new("main"),
             data,
             swept: AtomicU64::new(0),
+            panicked: Arc::default(),
         };
         stage.start_kasse().map_err(|error| problem(&error))?;
         Ok(stage)
@@ -329,6 +333,11 @@ impl Stage {
             let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
             adapter.system().headers().map(pair).to_vec()
         })
+    }
+
+    /// Did something in kasse or its adapter panic, beside what a check waited for?
+    pub(crate) fn panicked(&self) -> bool {
+        self.panicked.load(Ordering::SeqCst)
     }
 
     fn start_kasse(&self) -> Result<(), Error> {
@@ -352,6 +361,7 @@ impl Stage {
         let runtime = Arc::new(Mortal {
             life: Arc::clone(&life),
             clock: self.clock.clone(),
+            panicked: Arc::clone(&self.panicked),
         });
         let context = Context::new(transport, runtime, Arc::clone(&self.ids));
         let mut options = FlowOptions {
@@ -534,7 +544,11 @@ impl Bench for Stage {
                 Some(every) => count.is_multiple_of(every),
             };
             if due && let Some(Kasse { flow, life }) = self.hub.kasse() {
-                life.while_it_lasts(flow.sweep()).await;
+                // As its server does: the next sweep is not this one's victim.
+                let sweep = AssertUnwindSafe(flow.sweep()).catch_unwind();
+                if let Some(Err(_)) = life.while_it_lasts(sweep).await {
+                    self.panicked.store(true, Ordering::SeqCst);
+                }
             }
         }
         Ok(())
