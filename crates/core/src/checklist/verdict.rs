@@ -150,6 +150,13 @@ pub fn judge(
             Verdict::Fail,
             "its waiver is stale: the check passes. Take the waiver out.".into(),
         ),
+        Verdict::NotApplicable if waiver.until < today => judged(
+            Verdict::Fail,
+            format!(
+                "its waiver ended on {}, and the check does not apply: {}. Take the waiver out.",
+                waiver.until, plain.why
+            ),
+        ),
         _ => plain,
     }
 }
@@ -185,6 +192,47 @@ impl ItemResult {
             proof: item.proof.clone(),
             form: item.form.clone(),
             checks,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::checklist::list;
+
+    #[test]
+    fn a_waiver_lets_a_failure_pass_until_its_day_and_nothing_else() {
+        let lists = list("ecom").unwrap();
+        let items = lists.iter().flat_map(|list| &list.items);
+        let facts = items.flat_map(|item| &item.checks).next().unwrap();
+        let waivers = format!(
+            "[[waiver]]\ncheck = \"{}\"\nreason = \"soon\"\nuntil = \"2027-01-31\"",
+            facts.id
+        );
+        let waivers = Waivers::read(&waivers, &lists).unwrap();
+        let failed = || Err(Stop::Failed("no".into()));
+        let inapplicable = || Err(Stop::NotApplicable("no express".into()));
+        let harness = || Err(Stop::Harness("no simulator".into()));
+        let (last, over) = (date(2027, 1, 31), date(2027, 2, 1));
+        for (ended, today, level, verdict) in [
+            (failed(), last, Level::Must, Verdict::Waived),
+            (failed(), last, Level::Should, Verdict::Waived),
+            (failed(), over, Level::Must, Verdict::Fail),
+            (failed(), over, Level::Should, Verdict::Fail),
+            // It is not needed any more.
+            (Ok(()), last, Level::Must, Verdict::Fail),
+            (Ok(()), over, Level::Must, Verdict::Fail),
+            (inapplicable(), last, Level::Must, Verdict::NotApplicable),
+            (inapplicable(), over, Level::Must, Verdict::Fail),
+            (harness(), last, Level::Must, Verdict::HarnessError),
+        ] {
+            let judged = judge(facts, level, ended.clone(), &waivers, today);
+            assert_eq!(judged.verdict, verdict, "{ended:?} on {today}, {level:?}");
+            let without = judge(facts, level, ended.clone(), &Waivers::none(), today);
+            assert_ne!(without.verdict, Verdict::Waived);
         }
     }
 }
