@@ -110,8 +110,6 @@ pub enum Ability {
     SellOut,
     /// Removing personal data when the customer takes back the consent.
     ConsentRemoval,
-    /// Receipts in the customer's payment history.
-    HistoryReceipt,
 }
 
 impl Ability {
@@ -129,7 +127,6 @@ impl Ability {
             Self::ChangeOrder => "changing an order that is being paid",
             Self::SellOut => "goods that sell out while they are paid",
             Self::ConsentRemoval => "forgetting a customer",
-            Self::HistoryReceipt => "receipts in the payment history",
         }
     }
 }

@@ -178,7 +178,7 @@ impl Exchange {
     }
 }
 
-async fn control<T: DeserializeOwned>(
+pub(super) async fn control<T: DeserializeOwned>(
     bench: &dyn Bench,
     method: Method,
     path: &str,

@@ -368,12 +368,8 @@ impl Driver {
 #[async_trait]
 impl ShopDriver for Driver {
     fn able(&self, ability: Ability) -> bool {
-        // Vendure's order has one delivery, which is not known before there is an address; and the
-        // payment history of Vipps' app is nothing that the eCom API lets a shop write to.
-        !matches!(
-            ability,
-            Ability::StaticShipping | Ability::TwoPackages | Ability::HistoryReceipt
-        )
+        // Vendure's order has one delivery, which is not known before there is an address.
+        !matches!(ability, Ability::StaticShipping | Ability::TwoPackages)
     }
 
     fn unserved(&self) -> Option<(String, String)> {

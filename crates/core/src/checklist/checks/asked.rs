@@ -2,11 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use http::{Method, Request};
-
 use crate::Money;
-use crate::checklist::{Done, Exchange, Held, Order, Run, Shown, Standing, Stop};
+use crate::checklist::{Done, Exchange, Held, Order, Run, Shown, Standing};
 
 /// All initiates that Vipps got, of whatever order, oldest first.
 pub(super) async fn initiates(run: &Run<'_>) -> Done<Vec<Exchange>> {
@@ -53,16 +50,4 @@ pub(super) fn part_of(whole: Money, parts: usize) -> Money {
     let split = whole.split(&vec![1; parts]);
     // The last is the smallest: what does not divide is with the first ones.
     split.last().copied().unwrap_or(whole)
-}
-
-/// Nothing goes wrong at Vipps any more.
-pub(super) async fn no_faults(run: &Run<'_>) -> Done {
-    run.did("Vipps works again");
-    let request = Request::builder()
-        .method(Method::DELETE)
-        .uri("/__simulator/faults")
-        .body(Bytes::new())
-        .map_err(|error| Stop::Harness(error.to_string()))?;
-    run.bench().vipps(request).await?;
-    Ok(())
 }

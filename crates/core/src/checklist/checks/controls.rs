@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, Request};
+use http::Method;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::checklist::{Done, Run, Stop};
+use crate::checklist::{Done, Run, Stop, vipps};
 use crate::context::span;
 
 /// What Vipps' clock shows.
@@ -18,12 +17,12 @@ pub(super) async fn now(run: &Run<'_>) -> Done<Timestamp> {
         .map_err(|error| Stop::Harness(format!("Vipps' clock shows \"{now}\": {error}")))
 }
 
-/// It took no longer than this, by Vipps' clock.
-pub(super) async fn took(run: &Run<'_>, since: Timestamp, most: Duration) -> Done {
+/// Something took no longer than this since then, by Vipps' clock.
+pub(super) async fn took(run: &Run<'_>, what: &str, since: Timestamp, most: Duration) -> Done {
     let took = span(since, now(run).await?);
     run.expect_that(
-        "the time that it took",
-        format!("{} s or less", most.as_secs()),
+        what,
+        format!("at most {most:?}"),
         format!("{took:?}"),
         took <= most,
     )
@@ -36,11 +35,5 @@ pub(super) async fn all_well(run: &Run<'_>) -> Done {
 }
 
 async fn control(run: &Run<'_>, method: Method, what: &str) -> Done<Value> {
-    let request = Request::builder()
-        .method(method)
-        .uri(format!("/__simulator/{what}"))
-        .body(Bytes::new())
-        .map_err(|error| Stop::Harness(error.to_string()))?;
-    let answer = run.bench().vipps(request).await?;
-    serde_json::from_slice(answer.body()).map_err(|error| Stop::Harness(error.to_string()))
+    vipps::control(run.bench(), method, &format!("/{what}"), None).await
 }

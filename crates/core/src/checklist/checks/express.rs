@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::steps;
 use crate::checklist::{
     Cart, Checkout, Done, Exchange, Need, Offer, Offered, Order, Run, Shown, Standing, Stop,
 };
-use crate::context::span;
 use crate::{Currency, Money};
 
 /// A customer whose data occur nowhere else.
@@ -265,29 +261,6 @@ pub(super) fn last(mut calls: Vec<Exchange>) -> Done<Exchange> {
     calls
         .pop()
         .ok_or_else(|| Stop::Failed("no such call was made".into()))
-}
-
-/// Vipps' clock, which shows what kasse's does.
-pub(super) async fn now(run: &Run<'_>) -> Done<Timestamp> {
-    let broken = |error: &dyn std::fmt::Display| Stop::Harness(error.to_string());
-    let request = Request::get("/__simulator/clock")
-        .body(Bytes::new())
-        .map_err(|error| broken(&error))?;
-    let response = run.bench().vipps(request).await?;
-    let clock: Value = serde_json::from_slice(response.body()).map_err(|error| broken(&error))?;
-    let now = clock.get("now").and_then(Value::as_str).unwrap_or_default();
-    now.parse().map_err(|error| broken(&error))
-}
-
-/// It took no longer than this since then.
-pub(super) async fn took(run: &Run<'_>, what: &str, since: Timestamp, most: Duration) -> Done {
-    let took = span(since, now(run).await?);
-    run.expect_that(
-        what,
-        format!("at most {} s", most.as_secs()),
-        format!("{} ms", took.as_millis()),
-        took <= most,
-    )
 }
 
 /// The deliveries that the shop was asked for, as customer support sees them: one for each time.

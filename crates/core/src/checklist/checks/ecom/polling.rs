@@ -34,7 +34,7 @@ async fn lost_callback(run: &Run<'_>) -> Done {
             shown.standing == Standing::Authorised
         })
         .await?;
-        controls::took(run, approved, most).await?;
+        controls::took(run, "the time until it was seen", approved, most).await?;
     }
     Ok(())
 }
@@ -122,7 +122,7 @@ async fn window(run: &Run<'_>) -> Done {
         shown.standing == Standing::Authorised
     })
     .await?;
-    controls::took(run, approved, most).await
+    controls::took(run, "the time until it was seen", approved, most).await
 }
 
 async fn nobody_acts(run: &Run<'_>) -> Done {

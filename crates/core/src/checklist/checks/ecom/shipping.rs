@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::{express, steps};
+use super::super::{controls, express, steps};
 use super::checks;
 use crate::checklist::{Cart, Checkout, Done, Fate, Goods, Need, Order, Run, Stop};
 use crate::{Currency, Money};
@@ -76,9 +76,9 @@ async fn in_time(run: &Run<'_>) -> Done {
     let order = run.place(&Cart::express()).await?;
     run.befall(Fate::EngineSlow(Duration::from_secs(30)))
         .await?;
-    let asked = express::now(run).await?;
+    let asked = controls::now(run).await?;
     express::not_offered(run, &order, Some(express::in_zone(run, 0))).await?;
-    express::took(
+    controls::took(
         run,
         "the answer to Vipps",
         asked,

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::{express, steps};
+use super::super::{controls, steps};
 use super::checks;
+use super::seen;
 use crate::Money;
-use crate::checklist::{Act, Cart, Checkout, Done, Fate, Goods, Order, Run, Shown, Standing};
+use crate::checklist::{Act, Cart, Checkout, Done, Fate, Goods, Order, Run, Standing};
 
 checks! {
     "x.engine.away-an-hour" => away_an_hour,
@@ -42,7 +43,7 @@ async fn away_an_hour(run: &Run<'_>) -> Done {
     ] {
         let shown = run.show(order).await?;
         run.expect("the order at the shop", standing, shown.standing)?;
-        each_once(run, &shown, entries)?;
+        seen::entries(run, &shown, entries)?;
     }
     Ok(())
 }
@@ -54,18 +55,18 @@ async fn slow_telling(run: &Run<'_>) -> Done {
     }
     run.pass(Duration::from_secs(3)).await?;
     run.befall(Fate::EngineSlow(Duration::from_secs(8))).await?;
-    let begun = express::now(run).await?;
+    let begun = controls::now(run).await?;
     for order in &orders {
         run.approve(order).await?;
     }
-    express::took(run, "ten approvals", begun, Duration::from_secs(1)).await?;
+    controls::took(run, "ten approvals", begun, Duration::from_secs(1)).await?;
     for order in &orders {
         steps::authorised(run, order).await?;
     }
-    express::took(run, "telling all ten", begun, Duration::from_secs(60)).await?;
+    controls::took(run, "telling all ten", begun, Duration::from_secs(60)).await?;
     for order in &orders {
         let shown = run.show(order).await?;
-        each_once(run, &shown, [1, 0, 0])?;
+        seen::entries(run, &shown, [1, 0, 0])?;
     }
     Ok(())
 }
@@ -188,18 +189,6 @@ async fn cart_is_the_order(run: &Run<'_>) -> Done {
         )?;
     }
     Ok(())
-}
-
-/// How often the shop shows an authorisation, a capture, a refund.
-fn each_once(run: &Run<'_>, shown: &Shown, expected: [usize; 3]) -> Done {
-    match shown.entries {
-        Some(entries) => run.expect(
-            "authorisations, captures and refunds at the shop",
-            expected,
-            entries,
-        ),
-        None => Ok(()),
-    }
 }
 
 /// What customer support reads of a payment.

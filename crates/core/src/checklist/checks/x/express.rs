@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::{express, steps};
+use super::super::{controls, express, steps};
 use super::checks;
 use crate::checklist::{
     Cart, Checkout, Done, Fate, Goods, Need, Offered, Order, Run, Standing, Stop,
@@ -167,9 +167,9 @@ async fn last_good(run: &Run<'_>) -> Done {
     let address = express::in_zone(run, 1);
     let good = express::offered(run, &first, Some(address.clone())).await?;
     run.befall(Fate::EngineSlow(HANGS)).await?;
-    let asked = express::now(run).await?;
+    let asked = controls::now(run).await?;
     let again = express::offered(run, &second, Some(address)).await?;
-    express::took(run, "the answer to Vipps", asked, IN_TIME).await?;
+    controls::took(run, "the answer to Vipps", asked, IN_TIME).await?;
     run.expect(
         "deliveries while the engine hangs",
         express::listed(&good),
@@ -193,9 +193,9 @@ async fn other_cart(run: &Run<'_>) -> Done {
     express::offered(run, &first, Some(express::in_zone(run, 0))).await?;
     run.befall(Fate::EngineSlow(HANGS)).await?;
     for (order, zone) in [(&other_goods, 0), (&other_place, 1)] {
-        let asked = express::now(run).await?;
+        let asked = controls::now(run).await?;
         express::not_offered(run, order, Some(express::in_zone(run, zone))).await?;
-        express::took(run, "the answer to Vipps", asked, IN_TIME).await?;
+        controls::took(run, "the answer to Vipps", asked, IN_TIME).await?;
         still_open(run, order).await?;
     }
     Ok(())

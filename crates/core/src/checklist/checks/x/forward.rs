@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, Request};
 use serde_json::json;
 
+use super::super::controls;
 use super::super::steps::{self, calls};
 use super::checks;
 use super::seen::{self, forged};
-use crate::checklist::{Act, Acted, Cart, Done, Exchange, Order, Run, Shown, Standing, Stop};
+use crate::checklist::{Act, Acted, Cart, Done, Exchange, Order, Run, Shown, Standing};
 
 checks! {
     "x.forward.late-negative" => late_negative,
@@ -75,7 +74,7 @@ async fn unknown_state(run: &Run<'_>) -> Done {
     let trace = run.trace(&order).await?.to_string();
     run.expect("the word is in the trace", true, trace.contains(word))?;
     no_cancel(run, &order).await?;
-    mended(run).await?;
+    controls::all_well(run).await?;
     seen::reserved_once(run, &order).await.map(drop)
 }
 
@@ -200,7 +199,7 @@ async fn own_clock(run: &Run<'_>) -> Done {
         run.pass(Duration::from_secs(10)).await?;
         open(run, &run.show(&order).await?)?;
     }
-    mended(run).await?;
+    controls::all_well(run).await?;
     seen::reserved_once(run, &order).await?;
     let held = run.held(&order).await?;
     run.expect("released at Vipps", 0, held.released)
@@ -231,16 +230,4 @@ fn unchanged(run: &Run<'_>, before: &Shown, now: &Shown) -> Done {
 async fn no_cancel(run: &Run<'_>, order: &Order) -> Done {
     let cancels = calls(run, order, "cancel").await?.len();
     run.expect("cancel requests", 0, cancels)
-}
-
-/// From now on Vipps is as documented.
-async fn mended(run: &Run<'_>) -> Done {
-    run.did("at Vipps: all is well again");
-    let request = Request::builder()
-        .method(Method::DELETE)
-        .uri("/__simulator/faults")
-        .body(Bytes::new())
-        .map_err(|error| Stop::Harness(error.to_string()))?;
-    run.bench().vipps(request).await?;
-    Ok(())
 }

@@ -6,12 +6,13 @@ use futures_util::future::{join, join_all, join3};
 use serde_json::json;
 use url::Url;
 
+use super::super::asked;
 use super::super::steps::{self, calls};
 use super::checks;
 use super::seen::{self, begun};
 use crate::Money;
 use crate::checklist::{
-    Act, Acted, Cart, Done, Exchange, Fate, Held, HistoryEntry, Order, Run, Shown, Standing, Stop,
+    Act, Acted, Cart, Done, Exchange, Fate, Held, Order, Run, Shown, Standing, Stop,
 };
 
 checks! {
@@ -157,7 +158,11 @@ async fn capture_lost(run: &Run<'_>) -> Done {
         let shown = in_the_end(run, &order, |shown| shown.standing == Standing::Captured).await?;
         let held = run.held(&order).await?;
         run.expect("captured at Vipps", held.authorised, held.captured)?;
-        run.expect("captures in Vipps' history", 1, done(&held, "CAPTURE"))?;
+        run.expect(
+            "captures in Vipps' history",
+            1,
+            asked::done(&held, "CAPTURE"),
+        )?;
         one_key(run, &calls(run, &order, "capture").await?)?;
         captured_sum(run, &shown, &held)?;
         seen::entries(run, &shown, [1, 1, 0])?;
@@ -192,7 +197,7 @@ async fn cancel_lost(run: &Run<'_>) -> Done {
     .await?;
     run.pass(Duration::from_secs(30)).await?;
     let held = run.held(&order).await?;
-    run.expect("releases in Vipps' history", 1, done(&held, "VOID"))?;
+    run.expect("releases in Vipps' history", 1, asked::done(&held, "VOID"))?;
     let calls = run.calls(&order).await?;
     let operations: Vec<&str> = calls.iter().map(Exchange::operation).collect();
     let first = operations
@@ -232,8 +237,12 @@ async fn pressed_twice(run: &Run<'_>) -> Done {
         .await?;
     run.pass(Duration::from_secs(30)).await?;
     let held = run.held(&order).await?;
-    run.expect("captures in Vipps' history", 1, done(&held, "CAPTURE"))?;
-    run.expect("refunds in Vipps' history", 1, done(&held, "REFUND"))?;
+    run.expect(
+        "captures in Vipps' history",
+        1,
+        asked::done(&held, "CAPTURE"),
+    )?;
+    run.expect("refunds in Vipps' history", 1, asked::done(&held, "REFUND"))?;
     captured_sum(run, &shown, &held)?;
     refunded_sum(run, &shown, &held)?;
     seen::entries(run, &run.show(&order).await?, [1, 1, 1])
@@ -404,12 +413,6 @@ fn one_key(run: &Run<'_>, requests: &[Exchange]) -> Done {
     )
 }
 
-/// So often it was done at Vipps.
-fn done(held: &Held, operation: &str) -> usize {
-    let done = |entry: &&HistoryEntry| entry.operation == operation && entry.operation_success;
-    held.history.iter().filter(done).count()
-}
-
 fn captured_sum(run: &Run<'_>, shown: &Shown, held: &Held) -> Done {
     run.expect_that(
         "captured at the shop, in minor units",
@@ -437,7 +440,7 @@ pub(super) async fn refunded_once(
 ) -> Done {
     let held = run.held(order).await?;
     run.expect("refunded at Vipps", part.minor, held.refunded)?;
-    run.expect("refunds in Vipps' history", 1, done(&held, "REFUND"))?;
+    run.expect("refunds in Vipps' history", 1, asked::done(&held, "REFUND"))?;
     one_key(run, &calls(run, order, "refund").await?)?;
     refunded_sum(run, shown, &held)?;
     seen::entries(run, shown, [1, 1, 1])

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::{asked, steps};
+use super::super::{asked, controls, steps};
 use super::checks;
 use crate::Money;
 use crate::checklist::{Act, Acted, Cart, Done, Exchange, Order, Paying, Run, Standing};
@@ -113,7 +113,7 @@ async fn unavailable(run: &Run<'_>) -> Done {
             late < early,
         )?;
     }
-    asked::no_faults(run).await?;
+    controls::all_well(run).await?;
     let most = 15 * MINUTE;
     run.sees_within(&waiting, "authorised", most, |shown| {
         shown.standing == Standing::Authorised

@@ -137,7 +137,7 @@ async fn younger(run: &Run<'_>, most: Duration) -> Done {
             shown.standing == Standing::Authorised
         })
         .await?;
-        controls::took(run, approved, most).await?;
+        controls::took(run, "the time until it was seen", approved, most).await?;
     }
     Ok(())
 }
