@@ -200,7 +200,7 @@ impl Transport for MortalTransport {
     }
 }
 
-/// The journal of one life. Reads and writes of a life that is over do nothing.
+/// The journal of one life. What is written when that is over is never written.
 #[derive(Debug)]
 pub(crate) struct MortalJournal {
     pub(crate) journal: Arc<dyn Journal>,

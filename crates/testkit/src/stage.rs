@@ -72,7 +72,7 @@ struct Hub {
     /// Set once: the simulator needs the hub first.
     simulator: OnceLock<Simulator>,
     kasse: Mutex<Option<Kasse>>,
-    /// Answers for callers who hang up go on under their own life.
+    /// The world outside, where the engine is there.
     real: Option<Arc<RealNetwork>>,
     broken: Broken,
     /// The engine, where it lives within the process.

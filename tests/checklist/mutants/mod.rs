@@ -9,7 +9,6 @@ mod capture;
 mod consent;
 mod details;
 mod errors;
-mod evidence;
 mod headers;
 mod history;
 mod initiate;
@@ -52,7 +51,6 @@ pub(crate) fn all() -> Vec<Mutant> {
         consent::all(),
         details::all(),
         errors::all(),
-        evidence::all(),
         headers::all(),
         history::all(),
         initiate::all(),

@@ -543,7 +543,7 @@ impl<'a> Run<'a> {
                 self.expect_that("the shop shows", what, vipps::shown_words(&shown), met)?;
                 return Ok(shown);
             }
-            // Second by second for a minute, then in longer steps.
+            // Second by second for two minutes, then in longer steps.
             let step = match waited {
                 _ if !moved => BLINK,
                 waited if waited < SOON => SECOND,

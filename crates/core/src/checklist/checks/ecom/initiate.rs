@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use url::Url;
 
+use super::super::asked::initiates;
 use super::super::steps;
 use super::checks;
 use crate::checklist::{Cart, Done, Exchange, Order, Paying, Run, Standing, Stop};
@@ -175,12 +176,6 @@ async fn place(run: &Run<'_>, cart: &Cart) -> Done<(Order, Exchange)> {
         Some(initiate) => Ok((order, initiate)),
         None => Err(Stop::Failed("Vipps got no initiate".into())),
     }
-}
-
-async fn initiates(run: &Run<'_>) -> Done<Vec<Exchange>> {
-    let mut calls = run.all_calls().await?;
-    calls.retain(|call| call.operation() == "initiate");
-    Ok(calls)
 }
 
 fn at(body: &Value, pointer: &str) -> Value {

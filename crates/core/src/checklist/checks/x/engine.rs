@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::{controls, steps};
 use super::checks;
 use super::seen;
 use crate::Money;
-use crate::checklist::{Act, Cart, Checkout, Done, Fate, Goods, Order, Run, Standing};
+use crate::checklist::{Act, Cart, Checkout, Done, Fate, Goods, Run, Standing};
 
 checks! {
     "x.engine.away-an-hour" => away_an_hour,
@@ -104,7 +104,7 @@ async fn sold_out(run: &Run<'_>) -> Done {
     ] {
         run.expect_that("the return page says", words, &page, page.contains(words))?;
     }
-    let notes = notes(run, &order).await?;
+    let notes = seen::notes(run, &order).await?;
     run.expect_that(
         "why, in the trace",
         "the shop would not take it",
@@ -131,7 +131,7 @@ async fn order_changed(run: &Run<'_>) -> Done {
     if let Some(authorised) = shown.authorised {
         run.expect("reserved, as the shop shows it", before, authorised)?;
     }
-    let notes = notes(run, &order).await?;
+    let notes = seen::notes(run, &order).await?;
     for sum in [before, after] {
         let sum = sum.decimal();
         run.expect_that("a sum in the trace", &sum, &notes, notes.contains(&sum))?;
@@ -189,16 +189,4 @@ async fn cart_is_the_order(run: &Run<'_>) -> Done {
         )?;
     }
     Ok(())
-}
-
-/// What customer support reads of a payment.
-async fn notes(run: &Run<'_>, order: &Order) -> Done<String> {
-    let trace = run.trace(order).await?;
-    let notes = trace.pointer("/payment/notes").and_then(Value::as_array);
-    let texts: Vec<&str> = notes
-        .into_iter()
-        .flatten()
-        .filter_map(|note| note.get("text")?.as_str())
-        .collect();
-    Ok(texts.join(" "))
 }

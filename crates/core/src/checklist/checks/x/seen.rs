@@ -65,3 +65,15 @@ pub(super) fn entries(run: &Run<'_>, shown: &Shown, expected: [usize; 3]) -> Don
 pub(super) fn third(sum: Money) -> Money {
     Money::new(sum.minor / 3, sum.currency)
 }
+
+/// What customer support reads of a payment.
+pub(super) async fn notes(run: &Run<'_>, order: &Order) -> Done<String> {
+    let trace = run.trace(order).await?;
+    let notes = trace.pointer("/payment/notes").and_then(Value::as_array);
+    let texts: Vec<&str> = notes
+        .into_iter()
+        .flatten()
+        .filter_map(|note| note.get("text")?.as_str())
+        .collect();
+    Ok(texts.join(" "))
+}

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::{controls, steps};
 use super::checks;
+use super::seen;
 use crate::checklist::{Cart, Done, Order, Run, Standing};
 use crate::context::span;
 
@@ -94,18 +95,12 @@ async fn not_at_vipps(run: &Run<'_>) -> Done {
     run.expect("kasse has asked, and Vipps did not know it", true, unknown)?;
     let cancels = steps::calls(run, &order, "cancel").await?;
     run.expect("cancel requests", 0, cancels.len())?;
-    let trace = run.trace(&order).await?;
-    let notes = trace.pointer("/payment/notes").and_then(Value::as_array);
-    let notes: Vec<&str> = notes
-        .into_iter()
-        .flatten()
-        .filter_map(|note| note.get("text")?.as_str())
-        .collect();
+    let notes = seen::notes(run, &order).await?;
     run.expect_that(
         "the trace",
         "a note on another sales unit's keys",
-        notes.join(" | "),
-        notes.iter().any(|note| note.contains("keys")),
+        &notes,
+        notes.contains("another sales unit") && notes.contains("keys"),
     )?;
     controls::all_well(run).await?;
     run.capture(&order, None).await?;
