@@ -20,8 +20,8 @@ use kasse_core::journal::{Filter, Journal, MemoryJournal};
 use kasse_core::registry::{EngineConfig, Setup};
 use kasse_core::{
     Account, AccountId, ApiKind, CallerKey, Context, CountedIds, Currency, Environment, Error,
-    Flow, Ids, Language, Money, Msn, Outcome, Part, Reference, ReferencePrefix, Runtime, ShopId,
-    Target, TokioRuntime, Transport, TransportError,
+    ErrorKind, Flow, Ids, Language, Money, Msn, OrderId, Outcome, Part, Reference, ReferencePrefix,
+    Runtime, ShopId, Target, TokioRuntime, Transport, TransportError,
 };
 use kasse_simulator::{Dial, Dialling, Options, SalesUnit, Simulator};
 use kasse_vipps::Ecom;
@@ -593,15 +593,28 @@ impl Bench for Stage {
     async fn find(&self, text: &str) -> Result<Value, Trouble> {
         let impossible = |error: &dyn std::fmt::Display| Trouble::Impossible(error.to_string());
         let flow = self.flow()?;
-        let all = flow
-            .payments(&Filter::default())
-            .await
-            .map_err(|error| impossible(&error))?;
-        let payments: Vec<Value> = all
+        // kasse searches, and not the bench.
+        let mut found = Vec::new();
+        if let Ok(order) = OrderId::new(text) {
+            let of_order = Filter {
+                order: Some(order),
+                ..Filter::default()
+            };
+            found = flow
+                .payments(&of_order)
+                .await
+                .map_err(|error| impossible(&error))?;
+        }
+        if let Ok(reference) = Reference::new(text) {
+            let shop = ShopId::new(SHOP).map_err(|error| impossible(&error))?;
+            match flow.payment(&shop, &reference).await {
+                Ok(payment) => found.push(payment),
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) => return Err(impossible(&error)),
+            }
+        }
+        let payments: Vec<Value> = found
             .iter()
-            .filter(|payment| {
-                payment.order.order.as_str() == text || payment.id.reference.as_str() == text
-            })
             .map(|payment| {
                 json!({
                     "reference": payment.id.reference,

@@ -67,10 +67,10 @@ pub trait Bench: Send + Sync {
     /// The payment is not known, or kasse does not answer.
     async fn trace(&self, reference: &Reference) -> Result<Value, Trouble>;
 
-    /// What customer support finds under an order's number or a payment's reference: what `kasse
-    /// payments find` tells: `payments` (each with `reference`, `order`, `shop`, `state`) and, where the
-    /// text can be a reference, `accounts` (each with `account`, `msn`, `in_journal`, and `at_vipps`, what
-    /// Vipps says under its keys) and `advice`.
+    /// What customer support finds under an order's number or a payment's reference, as `kasse payments
+    /// list --order`, `show` and `find` do: `payments` (each with `reference`, `order`, `shop`, `state`)
+    /// and, where the text can be a reference, `accounts` (each with `account`, `msn`, `in_journal`, and
+    /// `at_vipps`, what Vipps says under its keys) and `advice`.
     ///
     /// # Errors
     /// kasse does not answer.
