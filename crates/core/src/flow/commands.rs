@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Flow, busy, pace, unknown_payment};
+use super::{Flow, add_note, busy, pace, unknown_payment};
 use crate::api::{ApiError, Cancellation, Modification};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Who};
@@ -598,7 +598,14 @@ impl Flow {
                 command.state = CommandState::Refused {
                     error: error.clone(),
                 };
+                let was_under_way = command.tries > 1;
                 let mut batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+                if was_under_way {
+                    // Who asked was told that it is under way, and hears no more.
+                    let mut noted = payment.clone();
+                    add_note(&mut noted, cx, format!("It was under way: {error}"));
+                    batch.push(Write::Update(Box::new(noted)));
+                }
                 self.inner.notes.ride(&id, &mut batch);
                 self.inner.journal.write(batch).await?;
                 // Why it was refused may be that something was done elsewhere.

@@ -734,3 +734,23 @@ async fn a_payment_that_vipps_does_not_find_is_not_cancelled_when_its_time_is_ov
     w.seconds(60).await;
     assert_eq!(w.now(&payment).await.state, PaymentState::Authorised);
 }
+
+/// Who asked was told that it is under way. That it was refused in the end is written down.
+#[tokio::test(start_paused = true)]
+async fn what_was_under_way_and_is_refused_in_the_end_leaves_a_note() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.approve(&payment).await;
+    w.vipps.fault("capture", Fault::Again);
+    w.vipps.fault("capture", Fault::Refused("VippsError", "93"));
+    let outcome = w.flow.capture(&w.cx, &target("1001"), &part(2500)).await;
+    assert!(matches!(outcome, Outcome::Pending(_)), "{outcome:?}");
+    w.seconds(60).await;
+    let now = w.now(&payment).await;
+    assert_eq!(now.sums.captured, Money::nok(0));
+    let notes: Vec<&str> = now.notes.iter().map(|note| note.text.as_str()).collect();
+    assert!(
+        notes.len() == 1 && notes[0].starts_with("It was under way: "),
+        "{notes:?}"
+    );
+}
