@@ -14,10 +14,12 @@ use crate::run::Checklist;
 /// checklist`, or [`Checklist`].
 ///
 /// ```no_run
-/// # fn host() -> std::sync::Arc<dyn kasse_core::checklist::Host> { unimplemented!() }
-/// fn main() -> std::process::ExitCode {
-///     kasse_testkit::run_as_tests(host(), kasse_core::checklist::Role::Partner)
-/// }
+/// use kasse_core::checklist::Role;
+/// use kasse_testkit::Engine;
+///
+/// # fn example(bod: Engine) -> std::process::ExitCode {
+/// kasse_testkit::run_as_tests(std::sync::Arc::new(bod), Role::Partner)
+/// # }
 /// ```
 pub fn run_as_tests(host: Arc<dyn Host>, role: Role) -> ExitCode {
     let mut arguments = Arguments::from_args();
