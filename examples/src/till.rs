@@ -59,6 +59,8 @@ impl Till {
             client_id: "fb492b5e-7907-4d83-ba20-c7fb60ca35de".into(),
             client_secret: "Y8Kteew6GE2ZmeycEt6egg==".into(),
             subscription_key: "0f14ebcab0ec4b29ae0cb90d91b4a84a".into(),
+            market: None,
+            late_capture: false,
         };
         let options = FlowOptions {
             public_url: settings.public_url.clone(),
@@ -81,7 +83,7 @@ impl Till {
             options,
             context,
             journal,
-            vec![Arc::new(Ecom::new())],
+            Ecom::new(),
             vec![account.clone()],
         )?;
 
@@ -101,6 +103,7 @@ impl Till {
                 api: ApiKind::Ecom,
                 prefix: ReferencePrefix::new("socks").map_err(|error| wrong(&error))?,
                 language: Language::En,
+                wishes: kasse_core::Wishes::default(),
             },
             Arc::<Socks>::clone(&adapter),
         )?;

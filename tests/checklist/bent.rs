@@ -5,6 +5,7 @@
     reason = "a hook is a function of what it changes"
 )]
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use kasse_core::api::{
-    ApiError, BadCall, Caller, Cancellation, Inbound, Initiation, Modification, PaymentApi,
-    ShippingCall, System, Truth,
+    ApiError, Asked, BadCall, Caller, Cancellation, Inbound, Initiation, Meaning, Modification,
+    PaymentApi, ShippingCall, System, Truth,
 };
 use kasse_core::journal::{Batch, Write};
 use kasse_core::{
@@ -123,8 +124,17 @@ impl PaymentApi for BentApi {
     fn kind(&self) -> ApiKind {
         self.api.kind()
     }
-    fn takes(&self, currency: Currency) -> bool {
-        self.api.takes(currency)
+    fn amounts(&self, currency: Currency) -> Option<RangeInclusive<i64>> {
+        self.api.amounts(currency)
+    }
+    fn needs_webhooks(&self) -> bool {
+        self.api.needs_webhooks()
+    }
+    fn token_chars(&self) -> usize {
+        self.api.token_chars()
+    }
+    fn meaning(&self, asked: Asked, error: &Error) -> Meaning {
+        self.api.meaning(asked, error)
     }
     fn window(&self) -> Duration {
         self.bent.window.unwrap_or_else(|| self.api.window())

@@ -67,6 +67,8 @@ async fn begun(engine: &str, config: Value, express: Option<Express>) -> Value {
         client_id: "client".into(),
         client_secret: "secret".to_owned().into(),
         subscription_key: "key".to_owned().into(),
+        market: None,
+        late_capture: false,
     };
     let apis: Vec<Arc<dyn kasse_core::api::PaymentApi>> = vec![Arc::new(kasse_vipps::Ecom::new())];
     let journal = Arc::new(MemoryJournal::new());
@@ -87,6 +89,7 @@ async fn begun(engine: &str, config: Value, express: Option<Express>) -> Value {
         api: ApiKind::Ecom,
         prefix: ReferencePrefix::new(engine).unwrap(),
         language: Language::Nb,
+        wishes: kasse_core::Wishes::default(),
     };
     flow.add_shop(shop, adapter.clone()).unwrap();
     let order = Order {

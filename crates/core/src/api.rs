@@ -1,6 +1,12 @@
-//! The wire as the flow sees it: one trait over both generations of Vipps' API.
+//! The wire as the flow sees it: one trait over both generations of Vipps' API, and one for each of
+//! the APIs beside them.
+
+mod orders;
+mod users;
+mod webhooks;
 
 use std::fmt::Debug;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,6 +24,39 @@ use crate::order::Order;
 use crate::payment::{Account, ApiKind, Delivered, Personal, Sums};
 use crate::reference::Reference;
 use crate::shipping::{Address, QuotedOption};
+use crate::wishes::Wishes;
+
+pub use orders::{Described, OrderManagement};
+pub use users::UserinfoApi;
+pub use webhooks::{Notice, Registered, RegisteredAtVipps, WebhookApi, WhyNot};
+
+/// Everything that speaks with Vipps.
+#[derive(Debug, Clone, Default)]
+pub struct Wire {
+    /// The generations of the payment API.
+    pub apis: Vec<Arc<dyn PaymentApi>>,
+    /// Webhooks, where an API of `apis` needs them.
+    pub webhooks: Option<Arc<dyn WebhookApi>>,
+    /// Receipts and links.
+    pub orders: Option<Arc<dyn OrderManagement>>,
+    /// Who paid.
+    pub users: Option<Arc<dyn UserinfoApi>>,
+}
+
+impl<A: PaymentApi> From<A> for Wire {
+    fn from(api: A) -> Self {
+        vec![Arc::new(api) as Arc<dyn PaymentApi>].into()
+    }
+}
+
+impl From<Vec<Arc<dyn PaymentApi>>> for Wire {
+    fn from(apis: Vec<Arc<dyn PaymentApi>>) -> Self {
+        Self {
+            apis,
+            ..Self::default()
+        }
+    }
+}
 
 /// Engine and adapter, names and versions: the four `Vipps-System-*` headers, at most 30
 /// characters each. Longer ones are refused here, not cut.
@@ -101,12 +140,19 @@ pub struct Initiation {
     pub token: SecretString,
     /// The deliveries of a static express payment.
     pub options: Vec<QuotedOption>,
+    /// The key under which it is done once, where the API has one.
+    pub key: IdempotencyKey,
+    /// What the shop wants beyond the order.
+    pub wishes: Wishes,
+    /// When the customer's time is over, where that is not the API's usual.
+    pub expires: Option<Timestamp>,
 }
 
 /// Where Vipps calls us, and sends the customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Urls {
-    /// Callbacks and shipping calls: Vipps adds `/v2/payments/{orderId}` (and `/shippingDetails`).
+    /// Under it Vipps calls us: eCom adds `/v2/payments/{orderId}` (and `/shippingDetails`) itself.
+    /// What follows it is what [`PaymentApi::inbound`] reads.
     pub callback: Url,
     /// Consent removals: Vipps adds `/v2/consents/{userId}`. It holds an unguessable segment,
     /// since Vipps sends no token there.
@@ -137,6 +183,11 @@ pub struct Cancellation {
     pub release: bool,
     /// What the customer reads of it, 1 to 100 characters.
     pub text: String,
+    /// Only if it is not authorised yet, where the API can say so: a customer who approves in the
+    /// last moment has paid.
+    pub only_open: bool,
+    /// The key under which it is done once, where the API has one.
+    pub key: IdempotencyKey,
 }
 
 /// What Vipps says of a payment: the truth.
@@ -152,6 +203,29 @@ pub struct Truth {
     pub personal: Option<Personal>,
     /// The delivery that the customer chose; its `option` is not filled in.
     pub delivery: Option<Delivered>,
+    /// Something is still to come that Vipps writes a little later: an express payment's address,
+    /// what the customer agreed to share.
+    pub incomplete: bool,
+    /// Where the customer pays, where Vipps says it again.
+    pub redirect: Option<Url>,
+    /// Until when Vipps guarantees that a capture succeeds ("captureGuaranteedUntil").
+    pub guaranteed_until: Option<Timestamp>,
+}
+
+impl Truth {
+    /// A payment with these sums and this history, and nothing else said of it.
+    pub fn new(state: TruthState, sums: Sums, operations: Vec<Operation>) -> Self {
+        Self {
+            state,
+            sums,
+            operations,
+            personal: None,
+            delivery: None,
+            incomplete: false,
+            redirect: None,
+            guaranteed_until: None,
+        }
+    }
 }
 
 /// How far a payment is, at Vipps.
@@ -162,9 +236,22 @@ pub enum TruthState {
     /// Money is, or was, reserved or taken.
     Authorised,
     /// It ended before money was reserved.
-    Ended,
+    Ended(Ending),
     /// A word we do not know.
     Unknown(String),
+}
+
+/// How a payment ended before money was reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Vipps does not say: eCom has one word for all.
+    Unsaid,
+    /// The customer said no.
+    ByCustomer,
+    /// Nobody acted in time.
+    TimeOver,
+    /// The merchant, or we, ended it.
+    ByMerchant,
 }
 
 /// One entry of Vipps' history.
@@ -198,7 +285,7 @@ pub enum OperationKind {
     /// Money was given back.
     Refund,
     /// It ended before it was reserved.
-    Cancel,
+    Cancel(Ending),
     /// The reservation, or what was left of it, was let go.
     Release,
     /// A word we do not know.
@@ -238,6 +325,40 @@ impl ApiError {
             Self::Refused(error) | Self::Unknown(error) | Self::Again { error, .. } => error,
         }
     }
+}
+
+/// What was asked of Vipps, for the meaning of its refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// To make a payment.
+    Initiate,
+    /// To take money.
+    Capture,
+    /// To give money back.
+    Refund,
+    /// To let it go.
+    Cancel,
+    /// To tell how it stands.
+    Read,
+}
+
+/// What a refusal means for the flow, whatever the API's codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// More than is left.
+    TooMuch,
+    /// The sales unit has used this reference already.
+    ReferenceUsed,
+    /// What was asked stands already, or the state does not allow it: the truth says which.
+    DoneAlready,
+    /// The time to do it is over.
+    TooLate,
+    /// Not now: the customer or another operation is at it.
+    NotNow,
+    /// It was authorised meanwhile: a cancellation of an open payment came too late.
+    AuthorisedMeanwhile,
+    /// Anything else.
+    Other,
 }
 
 /// What Vipps calls us with. It is a hint, until the truth is read.
@@ -315,14 +436,25 @@ pub trait PaymentApi: Debug + Send + Sync + 'static {
     /// Which generation.
     fn kind(&self) -> ApiKind;
 
-    /// The currencies it takes.
-    fn takes(&self, currency: Currency) -> bool;
+    /// The amounts it takes in a currency, in minor units. `None`: it does not take the currency.
+    fn amounts(&self, currency: Currency) -> Option<RangeInclusive<i64>>;
 
-    /// How long a customer has, from the initiate on.
+    /// How long a customer has, from the initiate on, where the payment does not say another time.
     fn window(&self) -> std::time::Duration;
 
-    /// May an initiate whose answer was lost be sent again? eCom: no (error 34).
+    /// May an initiate whose answer was lost be sent again, with the same key? eCom: no (error 34).
     fn initiate_is_idempotent(&self) -> bool;
+
+    /// Does Vipps tell of its payments by webhooks, which are registered for a sales unit? Else each
+    /// payment names its own address.
+    fn needs_webhooks(&self) -> bool;
+
+    /// How many characters of the token Vipps takes: what is left of ours is cut off, when it is
+    /// sent and when it is compared.
+    fn token_chars(&self) -> usize;
+
+    /// What a refusal means.
+    fn meaning(&self, asked: Asked, error: &Error) -> Meaning;
 
     /// Makes a payment. Answers with the address to send the customer to.
     ///
@@ -358,7 +490,7 @@ pub trait PaymentApi: Debug + Send + Sync + 'static {
     ) -> Result<(), ApiError>;
 
     /// Lets a payment go, or what is left of its reservation. It has no key in eCom: the truth is
-    /// read before it is sent again.
+    /// read before it is sent again, in each API.
     ///
     /// # Errors
     /// See [`ApiError`].
@@ -398,6 +530,6 @@ pub trait PaymentApi: Debug + Send + Sync + 'static {
         &[]
     }
 
-    /// Answers a shipping call with the options as quoted.
+    /// Answers a shipping call with the options as quoted; there is at least one.
     fn shipping_answer(&self, call: &ShippingCall, options: &[QuotedOption]) -> Response<Bytes>;
 }

@@ -48,9 +48,30 @@ pub enum Language {
     En,
     /// Norwegian, bokmål.
     Nb,
+    /// Danish.
+    Da,
+    /// Finnish.
+    Fi,
+    /// Swedish.
+    Sv,
 }
 
 impl Language {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::En, Self::Nb, Self::Da, Self::Fi, Self::Sv];
+
+    /// By its tag: `en`, `nb` (also `no` and `nn`), `da`, `fi`, `sv`.
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        match tag {
+            "en" => Some(Self::En),
+            "nb" | "nn" | "no" => Some(Self::Nb),
+            "da" => Some(Self::Da),
+            "fi" => Some(Self::Fi),
+            "sv" => Some(Self::Sv),
+            _ => None,
+        }
+    }
+
     /// The best of an `Accept-Language` header: the first that we speak, by the header's order and
     /// weights; else the fallback.
     pub fn accept(header: Option<&str>, fallback: Self) -> Self {
@@ -62,10 +83,8 @@ impl Language {
                 .unwrap_or_default()
                 .trim()
                 .to_ascii_lowercase();
-            let language = match tag.split('-').next() {
-                Some("en") => Self::En,
-                Some("nb" | "nn" | "no") => Self::Nb,
-                _ => continue,
+            let Some(language) = tag.split('-').next().and_then(Self::from_tag) else {
+                continue;
             };
             // `q=0.8` has at most three decimals: read as thousandths, without a float.
             let weight = pieces
@@ -88,25 +107,58 @@ impl Language {
         match self {
             Self::En => "en",
             Self::Nb => "nb",
+            Self::Da => "da",
+            Self::Fi => "fi",
+            Self::Sv => "sv",
         }
     }
 }
 
-/// The same sentence in each language.
+/// The same sentence in each language. Where one is missing, it is said in English.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// English.
     pub en: Cow<'static, str>,
     /// Norwegian, bokmål.
     pub nb: Cow<'static, str>,
+    /// Danish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub da: Option<Cow<'static, str>>,
+    /// Finnish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fi: Option<Cow<'static, str>>,
+    /// Swedish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sv: Option<Cow<'static, str>>,
 }
 
 impl Text {
-    /// A sentence known when compiling.
+    /// A sentence known when compiling, in English and Norwegian.
     pub const fn new(en: &'static str, nb: &'static str) -> Self {
         Self {
             en: Cow::Borrowed(en),
             nb: Cow::Borrowed(nb),
+            da: None,
+            fi: None,
+            sv: None,
+        }
+    }
+
+    /// The same with Danish, Finnish and Swedish.
+    #[must_use]
+    pub const fn all(
+        en: &'static str,
+        nb: &'static str,
+        da: &'static str,
+        fi: &'static str,
+        sv: &'static str,
+    ) -> Self {
+        Self {
+            en: Cow::Borrowed(en),
+            nb: Cow::Borrowed(nb),
+            da: Some(Cow::Borrowed(da)),
+            fi: Some(Cow::Borrowed(fi)),
+            sv: Some(Cow::Borrowed(sv)),
         }
     }
 
@@ -115,6 +167,9 @@ impl Text {
         match language {
             Language::En => &self.en,
             Language::Nb => &self.nb,
+            Language::Da => self.da.as_deref().unwrap_or(&self.en),
+            Language::Fi => self.fi.as_deref().unwrap_or(&self.en),
+            Language::Sv => self.sv.as_deref().unwrap_or(&self.en),
         }
     }
 }
@@ -197,6 +252,9 @@ pub struct Failure {
     /// What to tell the customer, where it is the customer's to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<Text>,
+    /// What to tell the merchant in their language, where there is a sentence for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<Text>,
 }
 
 impl std::ops::Deref for Error {
@@ -230,7 +288,24 @@ impl Error {
             who,
             advice: advice.into(),
             customer: None,
+            merchant: None,
         }))
+    }
+
+    /// The same, with a sentence for the merchant.
+    #[must_use]
+    pub fn for_merchant(mut self, text: Text) -> Self {
+        self.0.merchant = Some(text);
+        self
+    }
+
+    /// What the merchant is told, in their language where there is a sentence for it, else in
+    /// English: why, and what to try.
+    pub fn merchant_text(&self, language: Language) -> Cow<'_, str> {
+        match &self.merchant {
+            Some(text) => Cow::Borrowed(text.in_language(language)),
+            None => Cow::Owned(format!("{} {}", self.why, self.advice)),
+        }
     }
 
     /// The same, with a sentence for the customer.
@@ -243,9 +318,12 @@ impl Error {
     /// What the customer is told: the error's own sentence, or that it did not work and that
     /// nothing was paid.
     pub fn customer_text(&self, language: Language) -> &str {
-        static GENERAL: Text = Text::new(
+        static GENERAL: Text = Text::all(
             "The payment could not be started. Nothing has been charged. Please try again, or choose another way to pay.",
             "Betalingen kunne ikke startes. Ingenting er trukket. Prøv igjen, eller velg en annen betalingsmåte.",
+            "Betalingen kunne ikke startes. Der er ikke trukket noget. Prøv igen, eller vælg en anden betalingsmetode.",
+            "Maksua ei voitu aloittaa. Mitään ei ole veloitettu. Yritä uudelleen tai valitse toinen maksutapa.",
+            "Betalningen kunde inte startas. Inget har dragits. Försök igen eller välj ett annat sätt att betala.",
         );
         self.customer
             .as_ref()
@@ -308,6 +386,9 @@ mod tests {
             (Some("fr, en;q=0.5, no;q=0.7"), Language::Nb),
             (Some("nn"), Language::Nb),
             (Some("nb;q=0, en;q=0.1"), Language::En),
+            (Some("da-DK"), Language::Da),
+            (Some("sv-FI;q=0.5, fi"), Language::Fi),
+            (Some("sv"), Language::Sv),
             (Some("xx"), Language::En),
             (None, Language::En),
         ] {

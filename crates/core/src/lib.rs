@@ -14,6 +14,7 @@ mod error;
 pub mod flow;
 mod ids;
 pub mod journal;
+mod market;
 mod money;
 #[cfg(feature = "mutants")]
 pub mod mutants;
@@ -21,12 +22,14 @@ pub mod mutants;
 mod mutants;
 mod order;
 mod payment;
+mod phone;
 mod provider;
 mod reference;
 pub mod registry;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod shipping;
+mod wishes;
 
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::ReqwestTransport;
@@ -42,12 +45,14 @@ pub use ids::{
     InboxId, LineId, Msn, OrderId, OrderRef, ShopId,
 };
 pub use inventory;
+pub use market::Market;
 pub use money::{Currency, Money, MoneyError, VatRate};
 pub use order::{Buyer, Express, Line, LineKind, Order, spread_discount};
 pub use payment::{
     Account, ApiKind, Delivered, Environment, EventKind, Note, Payment, PaymentEvent, PaymentId,
     PaymentState, Personal, Sums,
 };
+pub use phone::Msisdn;
 pub use provider::{
     Adapter, Ask, Forgotten, Initiate, Outcome, Part, PaymentProvider, RecordError, Recorded,
     Refusal, ShippingQuoter, Target, Verb,
@@ -56,3 +61,4 @@ pub use reference::{Reference, ReferencePrefix};
 pub use shipping::{
     Address, DeliveryKind, Destination, QuotedOption, ShippingOption, check_options,
 };
+pub use wishes::{Category, LegalLinks, Method, OrderLink, ReceiptWish, Scope, Wishes};

@@ -35,7 +35,7 @@ pub(crate) fn on(rule: &'static str) -> bool {
 pub(crate) fn believe(hints: &[crate::journal::InboxItem], truth: &mut crate::api::Truth) {
     let told = |body: &bytes::Bytes| String::from_utf8_lossy(body).contains("REJECTED");
     if hints.iter().filter_map(|hint| hint.body.as_ref()).any(told) {
-        truth.state = crate::api::TruthState::Ended;
+        truth.state = crate::api::TruthState::Ended(crate::api::Ending::Unsaid);
         truth.operations.clear();
     }
 }

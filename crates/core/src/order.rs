@@ -97,7 +97,8 @@ pub enum LineKind {
 
 impl Order {
     /// Does it hold together: lines in one currency, none negative, adding up to the amount, a text
-    /// that Vipps takes, an amount of at least one whole unit?
+    /// that Vipps takes, an amount above nothing? What Vipps takes at the least differs by API and
+    /// currency, and is looked at when a payment begins.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Invalid`], naming what does not fit and by how much.
@@ -109,13 +110,10 @@ impl Order {
                 advice,
             ))
         };
-        if self.amount.minor < 100 {
+        if self.amount.minor < 1 {
             return bad(
-                format!(
-                    "its amount is {}, and Vipps takes no less than 1.00.",
-                    self.amount
-                ),
-                "Offer Vipps only for orders of 1.00 and more.",
+                format!("its amount is {}: there is nothing to pay.", self.amount),
+                "Offer Vipps only for orders that cost something.",
             );
         }
         let mut sum = Money::zero(self.amount.currency);
@@ -230,7 +228,7 @@ mod tests {
                 .check()
                 .is_ok()
         );
-        assert!(order(vec![line(1, 99)], 99).check().is_err());
+        assert!(order(vec![line(1, 0)], 0).check().is_err());
         assert!(
             Order {
                 text: "x".repeat(101),

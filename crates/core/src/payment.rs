@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::ids::{AccountId, EventId, IdempotencyKey, Msn, OrderRef};
+use crate::market::Market;
 use crate::money::{Currency, Money};
 use crate::reference::Reference;
 use crate::shipping::{Address, ShippingOption};
@@ -34,6 +35,8 @@ impl fmt::Display for PaymentId {
 pub enum ApiKind {
     /// eCom API v2.
     Ecom,
+    /// ePayment API v1.
+    Epayment,
 }
 
 /// Keys for one sales unit at Vipps.
@@ -51,6 +54,10 @@ pub struct Account {
     pub client_secret: SecretString,
     /// `Ocp-Apim-Subscription-Key`.
     pub subscription_key: SecretString,
+    /// The sales unit's country, where it is configured; else that of a payment's currency.
+    pub market: Option<Market>,
+    /// Has Vipps approved late capture for it? It matters in Denmark and Finland.
+    pub late_capture: bool,
 }
 
 /// Where an account is valid.
@@ -203,6 +210,16 @@ pub struct Payment {
     /// When it was authorised.
     #[serde(default)]
     pub authorised_at: Option<Timestamp>,
+    /// When the customer's time is over, where it was asked to be another than the API's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// When the time to capture it is over: Vipps lets go then of what is left. Known once it is
+    /// authorised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture_by: Option<Timestamp>,
+    /// Until when Vipps guarantees that a capture succeeds, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guaranteed_until: Option<Timestamp>,
     /// When to read it at Vipps again. `None`: nothing can happen any more.
     pub next_look: Option<Timestamp>,
     /// How many events it has.

@@ -401,6 +401,7 @@ fn add_shop(flow: &Flow, server: &config::Server, shop: config::Shop) -> Result<
         api: shop.api,
         prefix: shop.reference_prefix,
         language: shop.language,
+        wishes: kasse_core::Wishes::default(),
     };
     tracing::info!(shop = %shop.id, engine = plugin.name, version = plugin.version, "shop");
     flow.add_shop(shop, adapter)

@@ -419,6 +419,7 @@ impl Stage {
             api: ApiKind::Ecom,
             prefix: ReferencePrefix::new(self.facts.prefix.clone()).map_err(bad)?,
             language: Language::En,
+            wishes: kasse_core::Wishes::default(),
         };
         flow.add_shop(shop, adapter)?;
         *self
@@ -715,5 +716,7 @@ fn account(id: &str, msn: &str) -> Result<Account, Error> {
         client_id: unit.client_id,
         client_secret: unit.client_secret.expose_secret().to_owned().into(),
         subscription_key: unit.subscription_key.expose_secret().to_owned().into(),
+        market: None,
+        late_capture: false,
     })
 }

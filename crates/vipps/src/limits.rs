@@ -148,6 +148,8 @@ mod tests {
                 client_id: String::new(),
                 client_secret: String::new().into(),
                 subscription_key: String::new().into(),
+                market: None,
+                late_capture: false,
             }),
             system: System::new("a", "1", "b", "2").unwrap(),
         };

@@ -91,26 +91,27 @@ fn one_sentence(answer: &mut Begun) {
     change(answer, |error| Some(error.clone().for_customer(SORRY)));
 }
 
+/// The same words, whatever the language.
+fn in_all(text: &str) -> Text {
+    Text {
+        en: text.to_owned().into(),
+        nb: text.to_owned().into(),
+        ..Text::new("", "")
+    }
+}
+
 fn codes(answer: &mut Begun) {
     change(answer, |error| {
         let (group, code) = code(error)?;
         let text = format!("The payment was not started: error {group} {code}.");
-        Some(error.clone().for_customer(Text {
-            en: text.clone().into(),
-            nb: text.into(),
-        }))
+        Some(error.clone().for_customer(in_all(&text)))
     });
 }
 
 fn merchants_matter(answer: &mut Begun) {
     change(answer, |error| {
         let text = format!("{} {}", error.why, error.advice);
-        (error.who == Who::Merchant).then(|| {
-            error.clone().for_customer(Text {
-                en: text.clone().into(),
-                nb: text.into(),
-            })
-        })
+        (error.who == Who::Merchant).then(|| error.clone().for_customer(in_all(&text)))
     });
 }
 

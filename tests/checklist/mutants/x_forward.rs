@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use http::StatusCode;
-use kasse_core::api::{ApiError, BadCall, Inbound, OperationKind, Truth, TruthState};
+use kasse_core::api::{ApiError, BadCall, Ending, Inbound, OperationKind, Truth, TruthState};
 use kasse_core::{Currency, EventKind, Sums, Verb};
 use kasse_testkit::Broken;
 use tokio::time::Instant;
@@ -166,19 +166,17 @@ thread_local! {
 }
 
 fn ended() -> Truth {
-    Truth {
-        state: TruthState::Ended,
-        sums: Sums::none(Currency::Nok),
-        operations: Vec::new(),
-        personal: None,
-        delivery: None,
-    }
+    Truth::new(
+        TruthState::Ended(Ending::Unsaid),
+        Sums::none(Currency::Nok),
+        Vec::new(),
+    )
 }
 
 fn guess_unknown(read: &mut Result<Option<Truth>, ApiError>) {
     let Ok(Some(truth)) = read else { return };
     if matches!(truth.state, TruthState::Unknown(_)) {
-        truth.state = TruthState::Ended;
+        truth.state = TruthState::Ended(Ending::Unsaid);
     }
 }
 
@@ -189,7 +187,7 @@ fn end_declined(read: &mut Result<Option<Truth>, ApiError>) {
         .iter()
         .any(|operation| operation.kind == OperationKind::Authorise);
     if truth.state == TruthState::Open && declined {
-        truth.state = TruthState::Ended;
+        truth.state = TruthState::Ended(Ending::Unsaid);
     }
 }
 

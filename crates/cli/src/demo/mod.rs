@@ -309,6 +309,8 @@ fn configuration(
             client_id: unit.client_id.clone(),
             client_secret: unit.client_secret.clone(),
             subscription_key: unit.subscription_key.clone(),
+            market: None,
+            late_capture: false,
         }],
         shops: vec![config::Shop {
             id: ShopId::new(SHOP).map_err(|error| odd(&error))?,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Flow, add_note, busy, pace, unknown_payment};
-use crate::api::{ApiError, Cancellation, Modification};
+use crate::api::{ApiError, Asked, Cancellation, Meaning, Modification};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::{CallerKey, CommandId, IdempotencyKey, OrderRef};
@@ -231,7 +231,7 @@ impl Flow {
         let mut outcome = self.drive(cx, lease, payment.clone(), command, false).await;
         if let Err(error) = &outcome
             && wish.is_for_the_rest()
-            && is_too_much(error)
+            && self.is_too_much(&payment, &verb, error)
             && !crate::mutants::on("rest")
         {
             // Something was taken elsewhere, and was read since: what is left is another amount now.
@@ -482,6 +482,17 @@ impl Flow {
         }
     }
 
+    /// Did Vipps say that the amount is more than is left?
+    fn is_too_much(&self, payment: &Payment, verb: &CommandVerb, error: &Error) -> bool {
+        let asked = match verb {
+            CommandVerb::Capture { .. } => Asked::Capture,
+            CommandVerb::Refund { .. } => Asked::Refund,
+            CommandVerb::Initiate { .. } | CommandVerb::Cancel { .. } => return false,
+        };
+        self.api(payment.api)
+            .is_ok_and(|api| api.meaning(asked, error) == Meaning::TooMuch)
+    }
+
     /// Journals a command. Only then may anything be sent.
     async fn begin(
         &self,
@@ -506,7 +517,7 @@ impl Flow {
         let text = commands
             .iter()
             .find_map(|command| match &command.verb {
-                CommandVerb::Initiate { order } => Some(order.text.clone()),
+                CommandVerb::Initiate { order, .. } => Some(order.text.clone()),
                 _ => None,
             })
             .unwrap_or_else(|| payment.id.reference.to_string());
@@ -708,11 +719,13 @@ impl Flow {
             CommandVerb::Cancel {
                 why: CancelReason::StartLost,
             } if crate::mutants::on("lost-start-stays") => Ok(()),
-            CommandVerb::Cancel { .. } => {
+            CommandVerb::Cancel { why } => {
                 let what = Cancellation {
                     reference,
                     release: payment.sums.captured.is_positive(),
                     text: command.text.clone(),
+                    only_open: why.spares_the_paid(),
+                    key: command.key.clone(),
                 };
                 api.cancel(cx, &caller, &what).await
             }
@@ -751,12 +764,6 @@ pub(super) fn new_command(
         created: cx.now(),
         tries: 0,
     })
-}
-
-/// Did Vipps say that the amount is more than is left (Payment 61 and 71)?
-fn is_too_much(error: &Error) -> bool {
-    matches!(&error.kind, ErrorKind::Vipps { group, code, .. }
-        if group == "Payment" && (code == "61" || code == "71"))
 }
 
 fn cut_off(payment: &Payment) -> Error {

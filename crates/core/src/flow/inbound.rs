@@ -57,6 +57,7 @@ impl Flow {
         let begun = self.inner.cx.now();
         let found = self
             .inner
+            .wire
             .apis
             .iter()
             .find_map(|api| Some((api, api.inbound(path, request)?)));
@@ -164,11 +165,13 @@ impl Flow {
             status: StatusCode::NOT_FOUND,
             why: format!("there is no payment {reference}"),
         })?;
-        let expected = self
-            .inner
-            .options
-            .keys
-            .callback(&payment.key_id, &payment.id);
+        if payment.api != api.kind() {
+            return Err(BadCall {
+                status: StatusCode::NOT_FOUND,
+                why: format!("payment {reference} was made with another API"),
+            });
+        }
+        let expected = self.callback_token(api, &payment);
         let shown = api.shown_token(request).unwrap_or_default();
         let right = expected.is_some_and(|token| same(token.expose_secret().as_bytes(), shown))
             || (crate::mutants::on("shipping calls show the token")

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::commands::{new_command, state_word};
 use super::reconcile::{Audience, News, announce};
 use super::{Entry, Flow, pace};
-use crate::api::{ApiError, Initiation, Urls};
+use crate::api::{ApiError, Asked, Initiation, Meaning, PaymentApi, Urls};
 use crate::context::{Context, span};
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::OrderRef;
@@ -15,10 +16,12 @@ use crate::journal::{
     Batch, CancelReason, Command, CommandState, CommandVerb, JournalError, Lease, LeaseKey, Quote,
     Write,
 };
+use crate::money::Money;
 use crate::order::{Buyer, Express, Order};
 use crate::payment::{EventKind, Payment, PaymentId, PaymentState, Personal, Sums};
 use crate::provider::{Initiate, Outcome};
 use crate::shipping::{Destination, QuotedOption, name_options};
+use crate::wishes::Wishes;
 
 /// A second press of the button within this time gets the same page at Vipps.
 const SAME_AGAIN: Duration = Duration::from_secs(60);
@@ -35,7 +38,8 @@ impl Flow {
             what.order.check()?;
             let entry = self.entry(&at.shop)?;
             let api = self.api(entry.shop.api)?;
-            if !api.takes(what.order.amount.currency) {
+            let amount = what.order.amount;
+            let Some(taken) = api.amounts(amount.currency) else {
                 return Err(Error::invalid(
                     format!("Order {} cannot be paid", at.order),
                     format!(
@@ -44,7 +48,21 @@ impl Flow {
                     ),
                     "Offer Vipps only for orders in the sales unit's currency.",
                 ));
+            };
+            if !taken.contains(&amount.minor) {
+                let (bound, than) = if amount.minor < *taken.start() {
+                    (*taken.start(), "no less")
+                } else {
+                    (*taken.end(), "no more")
+                };
+                let bound = Money::new(bound, amount.currency);
+                return Err(Error::invalid(
+                    format!("Order {} cannot be paid", at.order),
+                    format!("its amount is {amount}, and Vipps takes {than} than {bound}."),
+                    "Offer Vipps only for orders that it takes.",
+                ));
             }
+            entry.shop.wishes.check(what.order.express)?;
             let wait = Duration::from_secs(10);
             let Some(lease) = self.lease(cx, LeaseKey::order(&at), wait).await? else {
                 return Err(under_way(&at));
@@ -370,6 +388,13 @@ impl Flow {
             forgotten: false,
             created: now,
             authorised_at: None,
+            expires: entry
+                .shop
+                .wishes
+                .expires_in
+                .map(|lifetime| crate::context::after(now, lifetime)),
+            capture_by: None,
+            guaranteed_until: None,
             next_look: None,
             events: 0,
             seen: Vec::new(),
@@ -387,6 +412,7 @@ impl Flow {
         };
         let verb = CommandVerb::Initiate {
             order: Box::new(nameless),
+            wishes: Box::new(entry.shop.wishes.clone()),
         };
         let command = new_command(cx, &payment, verb, what.key.clone(), order.text.clone())
             .map_err(StartError::Failed)?;
@@ -442,17 +468,21 @@ impl Flow {
     ) -> Result<Start, Error> {
         let id = payment.id.clone();
         let api = self.api(payment.api)?.clone();
+        let wishes = match &command.verb {
+            CommandVerb::Initiate { wishes, .. } => (**wishes).clone(),
+            _ => Wishes::default(),
+        };
         let initiation = Initiation {
             reference: id.reference.clone(),
             order: order.clone(),
             urls: self.urls(&payment)?,
             token: self
-                .inner
-                .options
-                .keys
-                .callback(&payment.key_id, &id)
+                .callback_token(&*api, &payment)
                 .ok_or_else(|| Error::bug("Nothing was started", "an installation key is gone."))?,
             options: options.to_vec(),
+            key: command.key.clone(),
+            wishes,
+            expires: payment.expires,
         };
         let caller = self.caller(&payment)?;
         command.tries += 1;
@@ -498,8 +528,7 @@ impl Flow {
                 command.state = CommandState::Refused {
                     error: error.clone(),
                 };
-                let used = matches!(&error.kind, ErrorKind::Vipps { group, code, .. } if group == "Merchant" && code == "34");
-                if used {
+                if api.meaning(Asked::Initiate, &error) == Meaning::ReferenceUsed {
                     key_is_free = true;
                     Some(Start::ReferenceUsed)
                 } else {
@@ -567,6 +596,18 @@ impl Flow {
             consent: self.url(&["vipps", shop.as_str(), "c", &consent])?,
             back: self.url(&["return", shop.as_str(), &back])?,
         })
+    }
+
+    /// What Vipps shows us for a payment, as much of it as the API takes.
+    pub(super) fn callback_token(
+        &self,
+        api: &dyn PaymentApi,
+        payment: &Payment,
+    ) -> Option<SecretString> {
+        let keys = &self.inner.options.keys;
+        let token = keys.callback(&payment.key_id, &payment.id)?;
+        let cut = token.expose_secret().get(..api.token_chars());
+        Some(cut.map_or(token.clone(), SecretString::from))
     }
 
     pub(super) fn url(&self, segments: &[&str]) -> Result<Url, Error> {

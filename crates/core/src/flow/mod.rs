@@ -27,7 +27,7 @@ use std::time::Duration;
 use serde::Serialize;
 use url::Url;
 
-use crate::api::{Caller, PaymentApi};
+use crate::api::{Caller, PaymentApi, Wire};
 use crate::context::{Context, Task, after};
 use crate::error::{Error, ErrorKind, Language, Who};
 use crate::ids::{AccountId, OrderRef, ShopId};
@@ -38,6 +38,7 @@ use crate::journal::{
 use crate::payment::{Account, ApiKind, Note, Payment, PaymentEvent, PaymentId, Personal};
 use crate::provider::{Adapter, Initiate, Outcome, Part, Target};
 use crate::reference::{Reference, ReferencePrefix};
+use crate::wishes::Wishes;
 
 pub use exchanges::Peer;
 #[cfg(feature = "checklist")]
@@ -69,7 +70,7 @@ struct Inner {
     options: FlowOptions,
     cx: Context,
     journal: Arc<dyn Journal>,
-    apis: Vec<Arc<dyn PaymentApi>>,
+    wire: Wire,
     accounts: HashMap<AccountId, Arc<Account>>,
     shops: RwLock<HashMap<ShopId, Arc<Entry>>>,
     /// Orders whose engine waits for our answer, and how many of its calls.
@@ -113,6 +114,8 @@ pub struct Shop {
     pub prefix: ReferencePrefix,
     /// The language of its customers, where their browser does not say.
     pub language: Language,
+    /// What it wants of its payments beyond the order.
+    pub wishes: Wishes,
 }
 
 /// Everything the journal holds about a payment, for a person who has to understand it.
@@ -147,7 +150,7 @@ impl Flow {
         options: FlowOptions,
         context: Context,
         journal: Arc<dyn Journal>,
-        apis: Vec<Arc<dyn PaymentApi>>,
+        wire: impl Into<Wire>,
         accounts: Vec<Account>,
     ) -> Result<Self, Error> {
         let wrong = |why: String, advice: &str| {
@@ -178,7 +181,7 @@ impl Flow {
                 options,
                 cx: context,
                 journal,
-                apis,
+                wire: wire.into(),
                 accounts,
                 shops: RwLock::default(),
                 waiting: Mutex::default(),
@@ -388,6 +391,7 @@ impl Flow {
 
     fn api(&self, kind: ApiKind) -> Result<&Arc<dyn PaymentApi>, Error> {
         self.inner
+            .wire
             .apis
             .iter()
             .find(|api| api.kind() == kind)

@@ -437,12 +437,12 @@ fn absorb(
                     what: EventKind::Released { amount },
                 });
             }
-            OperationKind::Cancel if payment.state.is_open() => {
+            OperationKind::Cancel(_) if payment.state.is_open() => {
                 let what = ending(payment, truth, operation.at, commands, window, now);
                 end(payment, &what);
                 news.push(News { at, what });
             }
-            OperationKind::Cancel | OperationKind::Initiate | OperationKind::Unknown(_) => {}
+            OperationKind::Cancel(_) | OperationKind::Initiate | OperationKind::Unknown(_) => {}
         }
     }
     // The history may lag behind the state, or say it in other words.
@@ -453,7 +453,7 @@ fn absorb(
                 amount: truth.sums.authorised,
             }));
         }
-        TruthState::Ended if payment.state.is_open() => {
+        TruthState::Ended(_) if payment.state.is_open() => {
             let what = ending(payment, truth, None, commands, window, now);
             end(payment, &what);
             news.push(News::now(what));
@@ -492,7 +492,7 @@ fn listed(payment: &Payment, truth: &Truth) -> Sums {
             OperationKind::Capture => sums.captured = plus(sums.captured, amount),
             OperationKind::Refund => sums.refunded = plus(sums.refunded, amount),
             OperationKind::Release => sums.released = plus(sums.released, amount),
-            OperationKind::Initiate | OperationKind::Cancel | OperationKind::Unknown(_) => {}
+            OperationKind::Initiate | OperationKind::Cancel(_) | OperationKind::Unknown(_) => {}
         }
     }
     sums

@@ -135,7 +135,7 @@ impl Flow {
     }
 
     async fn at_vipps(&self, cx: &Context, caller: &Caller, reference: &Reference) -> AtVipps {
-        let Some(api) = self.inner.apis.first() else {
+        let Some(api) = self.inner.wire.apis.first() else {
             let error = Error::bug("Vipps was not asked", "there is no API in this program.");
             return AtVipps::NotAsked { error };
         };
@@ -144,7 +144,7 @@ impl Flow {
                 state: match truth.state {
                     crate::api::TruthState::Open => "open".into(),
                     crate::api::TruthState::Authorised => "authorised".into(),
-                    crate::api::TruthState::Ended => "ended".into(),
+                    crate::api::TruthState::Ended(_) => "ended".into(),
                     crate::api::TruthState::Unknown(word) => format!("\"{word}\""),
                 },
             },

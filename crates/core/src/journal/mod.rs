@@ -26,6 +26,7 @@ use crate::order::Order;
 use crate::payment::{Payment, PaymentEvent, PaymentId, PaymentState, Personal};
 use crate::reference::Reference;
 use crate::shipping::QuotedOption;
+use crate::wishes::Wishes;
 
 pub use exchange::{EXCHANGES_KEPT, Exchange, Way};
 pub use figures::{Count, Figures};
@@ -302,6 +303,9 @@ pub enum CommandVerb {
     Initiate {
         /// The order as it was, without who buys (that is in the personal table).
         order: Box<Order>,
+        /// What the shop wanted beyond it.
+        #[serde(default)]
+        wishes: Box<Wishes>,
     },
     /// Take money.
     Capture {
@@ -356,6 +360,17 @@ pub enum CancelReason {
     StartLost,
     /// The shop cannot take the order any more.
     ShopRefused,
+}
+
+impl CancelReason {
+    /// Is the payment left alone where the customer has approved it meanwhile? Nobody meant to undo
+    /// what was paid in the last moment.
+    pub fn spares_the_paid(self) -> bool {
+        match self {
+            Self::TimeOver | Self::Replaced | Self::StartLost => true,
+            Self::Asked | Self::ShopRefused => false,
+        }
+    }
 }
 
 /// How a command stands.

@@ -34,6 +34,7 @@ use super::{
     EXCHANGES_KEPT, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey,
     Placed, Quote, Told, Way, Write,
 };
+use crate::Wishes;
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::{
     AccountId, CallerKey, CommandId, DeliveryId, EventId, ExchangeId, IdempotencyKey, InboxId,
@@ -206,6 +207,9 @@ fn payment(reference: &str) -> Payment {
         forgotten: false,
         created: at(0),
         authorised_at: None,
+        expires: None,
+        capture_by: None,
+        guaranteed_until: None,
         next_look: None,
         events: 0,
         seen: Vec::new(),
@@ -235,6 +239,9 @@ fn full_payment(reference: &str) -> Payment {
         }),
         forgotten: true,
         authorised_at: Some(at(30)),
+        expires: Some(at(90)),
+        capture_by: Some(at(1000)),
+        guaranteed_until: Some(at(500)),
         next_look: Some(at(60)),
         events: 4,
         seen: vec!["INITIATE".into(), "RESERVE".into()],
@@ -1247,6 +1254,11 @@ async fn commands_come_oldest_first_and_keep_their_place(journal: Subject) {
     let initiate = Command {
         verb: CommandVerb::Initiate {
             order: Box::new(order),
+            wishes: Box::new(Wishes {
+                minimum_age: Some(18),
+                metadata: [("till".to_owned(), "3".to_owned())].into(),
+                ..Wishes::default()
+            }),
         },
         caller: Some(caller("order-1001")),
         ..command("acme-1001", "z-first", at(0), CommandState::Done)

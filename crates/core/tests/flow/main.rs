@@ -294,8 +294,12 @@ async fn a_late_negative_undoes_nothing_and_an_unknown_word_is_shown() {
     let w = World::new();
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
-    w.vipps
-        .push("acme-1001", OperationKind::Cancel, 10_000, None);
+    w.vipps.push(
+        "acme-1001",
+        OperationKind::Cancel(kasse_core::api::Ending::Unsaid),
+        10_000,
+        None,
+    );
     w.vipps.push(
         "acme-1001",
         OperationKind::Unknown("FROZEN".into()),

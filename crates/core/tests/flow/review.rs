@@ -233,8 +233,12 @@ async fn a_release_that_vipps_refuses_is_not_sent_every_second() {
 async fn a_callback_that_comes_while_vipps_is_away_is_not_forgotten() {
     let w = World::new();
     let payment = w.pay(order("1001", 10_000)).await;
-    w.vipps
-        .push("acme-1001", OperationKind::Cancel, 10_000, None);
+    w.vipps.push(
+        "acme-1001",
+        OperationKind::Cancel(kasse_core::api::Ending::Unsaid),
+        10_000,
+        None,
+    );
     w.callback(&payment).await;
     w.settle().await;
     assert!(w.now(&payment).await.state.is_dead());

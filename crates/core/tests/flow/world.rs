@@ -1,6 +1,7 @@
 //! A Vipps, a shop and a clock, all scripted: the flow between them is the real one.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -194,8 +195,24 @@ impl PaymentApi for FakeVipps {
     fn kind(&self) -> ApiKind {
         ApiKind::Ecom
     }
-    fn takes(&self, currency: Currency) -> bool {
-        currency == Currency::Nok
+    fn amounts(&self, currency: Currency) -> Option<RangeInclusive<i64>> {
+        (currency == Currency::Nok).then_some(100..=i64::MAX)
+    }
+    fn needs_webhooks(&self) -> bool {
+        false
+    }
+    fn token_chars(&self) -> usize {
+        64
+    }
+    fn meaning(&self, asked: Asked, error: &Error) -> Meaning {
+        let kasse_core::ErrorKind::Vipps { group, code, .. } = &error.kind else {
+            return Meaning::Other;
+        };
+        match (asked, group.as_str(), code.as_str()) {
+            (Asked::Initiate, "Merchant", "34") => Meaning::ReferenceUsed,
+            (Asked::Capture | Asked::Refund, "Payment", "61" | "71") => Meaning::TooMuch,
+            _ => Meaning::Other,
+        }
     }
     fn window(&self) -> Duration {
         Duration::from_secs(600)
@@ -268,7 +285,7 @@ impl PaymentApi for FakeVipps {
             let kind = if authorised > 0 {
                 OperationKind::Release
             } else {
-                OperationKind::Cancel
+                OperationKind::Cancel(Ending::Unsaid)
             };
             self.push(what.reference.as_str(), kind, authorised - captured, None);
         }
@@ -307,17 +324,18 @@ impl PaymentApi for FakeVipps {
         };
         let truth_state = if sums.authorised.is_positive() {
             TruthState::Authorised
-        } else if operations.iter().any(|o| o.kind == OperationKind::Cancel) {
-            TruthState::Ended
+        } else if operations
+            .iter()
+            .any(|o| o.kind == OperationKind::Cancel(Ending::Unsaid))
+        {
+            TruthState::Ended(Ending::Unsaid)
         } else {
             TruthState::Open
         };
         Ok(Some(Truth {
-            state: truth_state,
-            sums,
-            operations,
             personal: state.personal.get(reference.as_str()).cloned(),
             delivery: state.delivery.get(reference.as_str()).cloned(),
+            ..Truth::new(truth_state, sums, operations)
         }))
     }
     fn inbound(&self, path: &str, request: &Request<Bytes>) -> Option<Result<Inbound, BadCall>> {
@@ -615,6 +633,8 @@ pub fn account(name: &str, msn: &str) -> Account {
         client_id: "id".into(),
         client_secret: SecretString::from("secret"),
         subscription_key: SecretString::from("key"),
+        market: None,
+        late_capture: false,
     }
 }
 
@@ -669,7 +689,7 @@ impl World {
             options,
             cx.clone(),
             journal.clone() as Arc<dyn Journal>,
-            vec![Arc::new(vipps.clone())],
+            vec![Arc::new(vipps.clone()) as Arc<dyn PaymentApi>],
             accounts,
         )
         .unwrap();
@@ -684,6 +704,7 @@ impl World {
             api: ApiKind::Ecom,
             prefix: ReferencePrefix::new("acme").unwrap(),
             language: Language::En,
+            wishes: kasse_core::Wishes::default(),
         };
         flow.add_shop(shop, Arc::new(adapter)).unwrap();
         flow

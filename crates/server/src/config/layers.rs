@@ -421,6 +421,8 @@ impl Reading<'_> {
             client_id: client_id?,
             client_secret: client_secret?,
             subscription_key: subscription_key?,
+            market: None,
+            late_capture: false,
         })
     }
 

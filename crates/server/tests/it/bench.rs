@@ -2,6 +2,7 @@
 //! payment in memory, folders that go away.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -11,8 +12,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
 use kasse_core::api::{
-    ApiError, BadCall, Caller, Cancellation, Inbound, Initiation, Modification, Operation,
-    OperationKind, PaymentApi, ShippingCall, System, Truth, TruthState,
+    ApiError, Asked, BadCall, Caller, Cancellation, Inbound, Initiation, Meaning, Modification,
+    Operation, OperationKind, PaymentApi, ShippingCall, System, Truth, TruthState,
 };
 use kasse_core::journal::{
     Batch, Command, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
@@ -221,19 +222,19 @@ impl Wire {
             at: Some("2026-03-01T10:00:10Z".parse().unwrap()),
             identity: identity.into(),
         };
-        Self(Mutex::new(Truth {
-            state: TruthState::Authorised,
-            sums: Sums {
-                authorised: amount,
-                ..Sums::none(Currency::Nok)
-            },
-            operations: vec![
-                operation(OperationKind::Initiate, "1"),
-                operation(OperationKind::Authorise, "2"),
-            ],
-            personal: None,
-            delivery: None,
-        }))
+        let sums = Sums {
+            authorised: amount,
+            ..Sums::none(Currency::Nok)
+        };
+        let operations = vec![
+            operation(OperationKind::Initiate, "1"),
+            operation(OperationKind::Authorise, "2"),
+        ];
+        Self(Mutex::new(Truth::new(
+            TruthState::Authorised,
+            sums,
+            operations,
+        )))
     }
 
     fn add(&self, kind: OperationKind, amount: Money, key: Option<&str>) {
@@ -261,8 +262,17 @@ impl PaymentApi for Wire {
     fn kind(&self) -> ApiKind {
         ApiKind::Ecom
     }
-    fn takes(&self, currency: Currency) -> bool {
-        currency == Currency::Nok
+    fn amounts(&self, currency: Currency) -> Option<RangeInclusive<i64>> {
+        (currency == Currency::Nok).then_some(100..=i64::MAX)
+    }
+    fn needs_webhooks(&self) -> bool {
+        false
+    }
+    fn token_chars(&self) -> usize {
+        64
+    }
+    fn meaning(&self, asked: Asked, error: &Error) -> Meaning {
+        kasse_vipps::ecom::errors::meaning(asked, error)
     }
     fn window(&self) -> Duration {
         Duration::from_secs(600)

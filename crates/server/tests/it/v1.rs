@@ -54,6 +54,9 @@ fn payment(shop: &str, reference: &str, state: PaymentState) -> Payment {
         forgotten: false,
         created: "2026-03-01T10:00:00Z".parse().unwrap(),
         authorised_at: Some("2026-03-01T10:00:10Z".parse().unwrap()),
+        expires: None,
+        capture_by: None,
+        guaranteed_until: None,
         next_look: None,
         events: 0,
         // The wire's first two operations: the reservation is known.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use kasse_core::api::{Operation, OperationKind, Truth, TruthState};
+use kasse_core::api::{Ending, Operation, OperationKind, Truth, TruthState};
 use kasse_core::{Address, Currency, Delivered, Environment, Money, Personal, Reference, Sums};
 use url::Url;
 
@@ -67,12 +67,11 @@ pub(crate) fn details(body: &[u8], reference: &Reference, currency: Currency) ->
             tracing::debug!(%reference, operation = %word, "an operation that is not known");
         }
     }
+    let personal = personal(&body, shipping.as_ref());
     Some(Truth {
-        state: state(&operations),
-        sums,
-        personal: personal(&body, shipping.as_ref()),
-        operations,
+        personal,
         delivery,
+        ..Truth::new(state(&operations), sums, operations)
     })
 }
 
@@ -135,7 +134,7 @@ fn kind(word: String) -> OperationKind {
         "SALE" => OperationKind::Sale,
         "CAPTURE" => OperationKind::Capture,
         "REFUND" => OperationKind::Refund,
-        "CANCEL" | "CANCELLED" => OperationKind::Cancel,
+        "CANCEL" | "CANCELLED" => OperationKind::Cancel(Ending::Unsaid),
         "VOID" => OperationKind::Release,
         _ => OperationKind::Unknown(word),
     }
@@ -152,8 +151,8 @@ fn state(operations: &[Operation]) -> TruthState {
     if done(&[K::Authorise, K::Sale, K::Capture, K::Refund]) {
         return TruthState::Authorised;
     }
-    if done(&[K::Cancel, K::Release]) {
-        return TruthState::Ended;
+    if done(&[K::Cancel(Ending::Unsaid), K::Release]) {
+        return TruthState::Ended(Ending::Unsaid);
     }
     match operations.last() {
         Some(Operation {

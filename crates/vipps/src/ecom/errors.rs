@@ -8,7 +8,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use kasse_core::api::ApiError;
+use kasse_core::api::{ApiError, Asked, Meaning};
 use kasse_core::{Error, ErrorKind, Text, TransportError, Who, after};
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -51,6 +51,18 @@ pub fn rule(group: &str, code: &str) -> Option<&'static Rule> {
     of_group()
         .find(|rule| rule.code == Some(code))
         .or_else(|| of_group().find(|rule| rule.code.is_none()))
+}
+
+/// What a refusal means for the flow.
+pub fn meaning(asked: Asked, error: &Error) -> Meaning {
+    let ErrorKind::Vipps { group, code, .. } = &error.kind else {
+        return Meaning::Other;
+    };
+    match (asked, group.as_str(), code.as_str()) {
+        (Asked::Capture | Asked::Refund, "Payment", "61" | "71") => Meaning::TooMuch,
+        (Asked::Initiate, "Merchant", "34") => Meaning::ReferenceUsed,
+        _ => Meaning::Other,
+    }
 }
 
 const fn entry(

@@ -5,6 +5,7 @@ pub mod errors;
 mod inbound;
 pub mod requests;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use kasse_core::api::{
-    ApiError, BadCall, Caller, Cancellation, Inbound, Initiation, Modification, PaymentApi,
-    ShippingCall, Truth,
+    ApiError, Asked, BadCall, Caller, Cancellation, Inbound, Initiation, Meaning, Modification,
+    PaymentApi, ShippingCall, Truth,
 };
 use kasse_core::{ApiKind, Context, Currency, Error, QuotedOption, Reference};
 use secrecy::SecretString;
@@ -201,8 +202,8 @@ impl PaymentApi for Ecom {
         ApiKind::Ecom
     }
 
-    fn takes(&self, currency: Currency) -> bool {
-        currency == Currency::Nok
+    fn amounts(&self, currency: Currency) -> Option<RangeInclusive<i64>> {
+        (currency == Currency::Nok).then_some(100..=i64::MAX)
     }
 
     fn window(&self) -> Duration {
@@ -211,6 +212,18 @@ impl PaymentApi for Ecom {
 
     fn initiate_is_idempotent(&self) -> bool {
         false
+    }
+
+    fn needs_webhooks(&self) -> bool {
+        false
+    }
+
+    fn token_chars(&self) -> usize {
+        64
+    }
+
+    fn meaning(&self, asked: Asked, error: &Error) -> Meaning {
+        errors::meaning(asked, error)
     }
 
     async fn initiate(

@@ -13,7 +13,8 @@ use crate::support::*;
 fn what_this_generation_is_like() {
     let api = bench().api;
     assert_eq!(api.kind(), ApiKind::Ecom);
-    assert!(api.takes(Currency::Nok) && !api.takes(Currency::Dkk) && !api.takes(Currency::Eur));
+    assert_eq!(api.amounts(Currency::Nok), Some(100..=i64::MAX));
+    assert!(api.amounts(Currency::Dkk).is_none() && api.amounts(Currency::Eur).is_none());
     assert_eq!(api.window(), Duration::from_secs(600));
     assert!(!api.initiate_is_idempotent());
 }

@@ -148,9 +148,15 @@ fn how_far_it_is() {
             vec![("VOID", true), ("RESERVE", true), ("INITIATE", true)],
             S::Authorised,
         ),
-        (vec![("CANCEL", true), ("INITIATE", true)], S::Ended),
+        (
+            vec![("CANCEL", true), ("INITIATE", true)],
+            S::Ended(kasse_core::api::Ending::Unsaid),
+        ),
         (vec![("CANCEL", false), ("INITIATE", true)], S::Open),
-        (vec![("VOID", true), ("INITIATE", true)], S::Ended),
+        (
+            vec![("VOID", true), ("INITIATE", true)],
+            S::Ended(kasse_core::api::Ending::Unsaid),
+        ),
         // A late negative never undoes a reservation, in whichever order they are written down.
         (
             vec![("CANCEL", true), ("RESERVE", true), ("INITIATE", true)],
@@ -179,7 +185,7 @@ fn how_far_it_is() {
         ),
         (
             vec![("FROZEN", true), ("CANCEL", true), ("INITIATE", true)],
-            S::Ended,
+            S::Ended(kasse_core::api::Ending::Unsaid),
         ),
         (
             vec![("FROZEN", true), ("RESERVE", true), ("INITIATE", true)],

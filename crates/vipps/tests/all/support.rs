@@ -200,6 +200,8 @@ pub(crate) fn caller_in(environment: Environment) -> Caller {
             client_id: "fb492b5e-7907-4d83-ba20-c7fb60ca35de".into(),
             client_secret: "sample-client-secret".to_owned().into(),
             subscription_key: "sample-subscription-key".to_owned().into(),
+            market: None,
+            late_capture: false,
         }),
         system: System::new("acme", "3.1.2", "acme-webshop", "4.5.6").unwrap(),
     }
@@ -271,6 +273,9 @@ pub(crate) fn initiation(express: Option<Express>) -> Initiation {
         } else {
             Vec::new()
         },
+        key: IdempotencyKey::new("00000000000000000000000000000001").unwrap(),
+        wishes: kasse_core::Wishes::default(),
+        expires: None,
     }
 }
 
@@ -288,6 +293,8 @@ pub(crate) fn cancellation(release: bool) -> Cancellation {
         reference: reference(),
         release,
         text: "Order 123 was cancelled".into(),
+        only_open: false,
+        key: IdempotencyKey::new("00000000000000000000000000000001").unwrap(),
     }
 }
 

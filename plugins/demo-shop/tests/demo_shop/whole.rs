@@ -1,5 +1,6 @@
 //! The whole way: the shop's call, the flow, a stand-in for Vipps, and back to what the shop shows.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use kasse_core::api::{
-    ApiError, BadCall, Caller, Cancellation, Inbound, Initiation, Modification, Operation,
-    OperationKind, PaymentApi, ShippingCall, Truth, TruthState,
+    ApiError, Asked, BadCall, Caller, Cancellation, Inbound, Initiation, Meaning, Modification,
+    Operation, OperationKind, PaymentApi, ShippingCall, Truth, TruthState,
 };
 use kasse_core::flow::Shop;
 use kasse_core::{
@@ -57,8 +58,17 @@ impl PaymentApi for OneVipps {
     fn kind(&self) -> ApiKind {
         ApiKind::Ecom
     }
-    fn takes(&self, currency: Currency) -> bool {
-        currency == Currency::Nok
+    fn amounts(&self, currency: Currency) -> Option<RangeInclusive<i64>> {
+        (currency == Currency::Nok).then_some(100..=i64::MAX)
+    }
+    fn needs_webhooks(&self) -> bool {
+        false
+    }
+    fn token_chars(&self) -> usize {
+        64
+    }
+    fn meaning(&self, _: Asked, _: &kasse_core::Error) -> Meaning {
+        Meaning::Other
     }
     fn window(&self) -> Duration {
         Duration::from_secs(600)
@@ -113,13 +123,11 @@ impl PaymentApi for OneVipps {
 
 /// A flow with the demo shop, made as a program makes it: by the plugin.
 fn start() -> (Flow, Arc<OneVipps>) {
-    let vipps = Arc::new(OneVipps(Mutex::new(Truth {
-        state: TruthState::Open,
-        sums: Sums::none(Currency::Nok),
-        operations: Vec::new(),
-        personal: None,
-        delivery: None,
-    })));
+    let vipps = Arc::new(OneVipps(Mutex::new(Truth::new(
+        TruthState::Open,
+        Sums::none(Currency::Nok),
+        Vec::new(),
+    ))));
     let account = AccountId::new("main").unwrap();
     let keys = Account {
         id: account.clone(),
@@ -128,6 +136,8 @@ fn start() -> (Flow, Arc<OneVipps>) {
         client_id: "id".into(),
         client_secret: "secret".to_owned().into(),
         subscription_key: "key".to_owned().into(),
+        market: None,
+        late_capture: false,
     };
     let (flow, _) = flow(vec![vipps.clone()], vec![keys]).unwrap();
     let adapter = (PLUGIN.make)(setup(&flow, json!({}), None)).unwrap();
@@ -138,6 +148,7 @@ fn start() -> (Flow, Arc<OneVipps>) {
         api: ApiKind::Ecom,
         prefix: ReferencePrefix::new("demo").unwrap(),
         language: Language::En,
+        wishes: kasse_core::Wishes::default(),
     };
     flow.add_shop(shop, adapter).unwrap();
     (flow, vipps)
