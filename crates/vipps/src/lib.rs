@@ -9,13 +9,19 @@
 //! | `ecom::answers` | what Vipps answers, above all the payment's details |
 //! | `ecom::inbound` | what Vipps calls us with, and our answer to the shipping call |
 //! | [`ecom::errors`] | the documented errors as a table: who must act, may it be sent again |
+//! | `request` | a request with all headers but the token |
+//! | `call` | one call: within the limits, with a token |
+//! | `outcome` | what is the same in the errors of every API |
 //! | `token` | the access token: cached, fetched by one caller at a time |
 //! | `limits` | Vipps' rate limits, kept before anything is sent |
 
+mod call;
 pub mod ecom;
 mod headers;
 mod json;
 mod limits;
+mod outcome;
+mod request;
 mod token;
 
 pub use ecom::Ecom;

@@ -1,4 +1,5 @@
-//! Vipps' rate limits, kept before anything is sent ("eCom guide, rate limits").
+//! Vipps' rate limits, kept before anything is sent ("eCom guide, rate limits"; "ePayment
+//! guide, rate limits").
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -12,24 +13,28 @@ use secrecy::ExposeSecret;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What is counted together.
+/// What is counted together. A reference is one payment's in both APIs, so that what both count
+/// alike is counted once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Counted {
-    /// 2 a minute for each orderId and MSN.
+    /// eCom's initiate: 2 a minute for each orderId and MSN.
     Initiate,
-    /// Captures, cancellations and refunds: 5 a minute for each orderId and MSN. The documents can
+    /// ePayment's create: 5 a minute for each reference and MSN.
+    Create,
+    /// Captures, cancellations and refunds: 5 a minute for each reference and MSN. The documents can
     /// be read as five of each, or of all three; we keep to five in all, which both allow.
     Modify,
-    /// 120 a minute for each orderId and subscription key.
-    Details,
+    /// eCom's details, ePayment's payment and its events: 120 a minute for each reference and
+    /// subscription key, in all.
+    Read,
 }
 
 impl Counted {
     fn most(self) -> usize {
         match self {
             Self::Initiate => 2,
-            Self::Modify => 5,
-            Self::Details => 120,
+            Self::Create | Self::Modify => 5,
+            Self::Read => 120,
         }
     }
 }
@@ -88,10 +93,12 @@ impl Limits {
         let account = &caller.account;
         let base = account.environment.base();
         let scope = match what {
-            Counted::Details => self
+            Counted::Read => self
                 .hash
                 .hash_one((base, account.subscription_key.expose_secret())),
-            Counted::Initiate | Counted::Modify => self.hash.hash_one((base, account.msn.as_str())),
+            Counted::Initiate | Counted::Create | Counted::Modify => {
+                self.hash.hash_one((base, account.msn.as_str()))
+            }
         };
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.sweep(now);
@@ -158,11 +165,7 @@ mod tests {
         for number in 0..500_u64 {
             let reference = Reference::new(format!("acme-order-{number}")).unwrap();
             let now = after(start, Duration::from_secs(number));
-            assert!(
-                limits
-                    .take(now, &caller, &reference, Counted::Details)
-                    .is_ok()
-            );
+            assert!(limits.take(now, &caller, &reference, Counted::Read).is_ok());
             let kept = limits.calls.lock().unwrap().times.len();
             assert!(kept <= 121, "{kept} after {number} seconds");
         }

@@ -45,7 +45,7 @@ impl Token {
 /// What a token is wanted for: for the log, and for the errors' words.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Purpose<'a> {
-    pub(crate) reference: &'a Reference,
+    pub(crate) reference: Option<&'a Reference>,
     /// What is asked, as the beginning of a sentence.
     pub(crate) subject: &'a str,
 }
@@ -150,18 +150,23 @@ impl Tokens {
 async fn fetch(
     cx: &Context,
     request: Request<Bytes>,
-    reference: &Reference,
+    reference: Option<&Reference>,
     number: u64,
 ) -> Result<Token, NoToken> {
     let asked = cx.now();
+    let reference = reference.map(tracing::field::display);
     let answer = cx.send(request, LIMIT).await.map_err(|problem| {
-        tracing::warn!(%reference, %problem, "the token service did not answer");
+        tracing::warn!(reference, %problem, "the token service did not answer");
         // Whether or not it arrived: a token more or less changes nothing.
         NoToken::now(format!(
             "the access token could not be fetched ({problem})."
         ))
     })?;
-    tracing::debug!(%reference, status = answer.status().as_u16(), "access token asked for");
+    tracing::debug!(
+        reference,
+        status = answer.status().as_u16(),
+        "access token asked for"
+    );
     read(&answer, asked, number)
 }
 
@@ -212,7 +217,7 @@ fn date(answer: &Response<Bytes>) -> Option<Timestamp> {
 /// The request for a token: everything is in the headers, the body is empty.
 pub(crate) fn request(caller: &Caller) -> Result<Request<Bytes>, Error> {
     let account = &caller.account;
-    let mut request = crate::ecom::requests::empty(caller, Method::POST, "/accesstoken/get")?;
+    let mut request = crate::request::empty(caller, Method::POST, "/accesstoken/get")?;
     headers::plain(
         &mut request,
         HeaderName::from_static("client_id"),
@@ -247,7 +252,7 @@ fn read(answer: &Response<Bytes>, asked: Timestamp, fetch: u64) -> Result<Token,
     }
     Err(NoToken::Now {
         why: format!("Vipps' token service answered {}.", status.as_u16()),
-        after: crate::ecom::errors::retry_after(answer.headers(), asked),
+        after: crate::outcome::retry_after(answer.headers(), asked),
     })
 }
 

@@ -4,16 +4,14 @@
 //! What may be done next is decided by HTTP status, group and code, never by a message's text.
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, Response, StatusCode};
+use http::{Response, StatusCode};
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use kasse_core::api::{ApiError, Asked, Meaning};
-use kasse_core::{Error, ErrorKind, Text, TransportError, Who, after};
+use kasse_core::{Error, ErrorKind, Text, Who};
 use serde_json::value::RawValue;
-use std::time::Duration;
 
 use crate::json::{Object, scalar};
+use crate::outcome::{READ, REPORT, WAIT, quotable, retry_after};
 
 /// What may be done after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,9 +101,6 @@ const fn of_customer(
     }
 }
 
-const READ: &str = "kasse reads the payment at Vipps and goes on from there.";
-const WAIT: &str = "kasse tries again by itself, with the same key.";
-const REPORT: &str = "Please report it, with the log's lines for the reference.";
 const TALK_TO_VIPPS: &str =
     "Ask Vipps' customer service, and look at the sales unit in their portal.";
 
@@ -543,50 +538,6 @@ pub(crate) fn refusal(answer: &Response<Bytes>, now: Timestamp, subject: &str) -
     }
 }
 
-/// No answer at all.
-pub(crate) fn unsent(problem: TransportError, subject: &str) -> ApiError {
-    match problem {
-        TransportError::NotSent(_) => ApiError::Again {
-            error: Error::new(
-                ErrorKind::VippsUnavailable,
-                Who::Nobody,
-                format!("{subject} has to wait"),
-                format!("Vipps could not be reached ({problem})."),
-                "kasse tries again by itself.",
-            ),
-            after: None,
-        },
-        TransportError::Unanswered(_) => {
-            unknown(subject, format!("Vipps did not answer ({problem})."))
-        }
-    }
-}
-
-/// It may have been done.
-pub(crate) fn unknown(subject: &str, why: impl Into<String>) -> ApiError {
-    ApiError::Unknown(Error::new(
-        ErrorKind::VippsUnavailable,
-        Who::Nobody,
-        format!("{subject} has no certain outcome"),
-        why,
-        READ,
-    ))
-}
-
-/// It would break a limit of Vipps. Nothing was sent.
-pub(crate) fn limited(subject: &str, until: Timestamp) -> ApiError {
-    ApiError::Again {
-        error: Error::new(
-            ErrorKind::RateLimited { until },
-            Who::Nobody,
-            format!("{subject} has to wait"),
-            "Vipps takes only so many of these for one payment in a minute.",
-            "kasse tries again by itself.",
-        ),
-        after: Some(until),
-    }
-}
-
 /// Vipps answers an initiate, a capture, … with 5xx also when it has done it, so nothing but what
 /// says that it is locked or too much is taken for not done.
 fn retry(status: StatusCode, rule: Option<&Rule>) -> Retry {
@@ -668,40 +619,4 @@ fn advice(status: StatusCode, rule: Option<&Rule>, retry: Retry) -> &'static str
             _ => REPORT,
         },
     }
-}
-
-/// A message as it may be shown and logged: at most 200 characters on one line, without what could
-/// be an address that holds a secret, an e-mail address, a phone number or a token.
-fn quotable(message: &str) -> String {
-    let mut quoted = String::new();
-    for word in message
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-    {
-        let digits = word
-            .split(|c: char| !c.is_ascii_digit())
-            .map(str::len)
-            .max()
-            .unwrap_or(0);
-        let hidden =
-            digits >= 8 || word.contains("://") || word.contains('@') || word.chars().count() > 60;
-        if !quoted.is_empty() {
-            quoted.push(' ');
-        }
-        quoted.push_str(if hidden { "…" } else { word });
-        if quoted.chars().count() > 200 {
-            return quoted.chars().take(199).chain(['…']).collect();
-        }
-    }
-    quoted
-}
-
-/// `Retry-After`, in seconds or as a date.
-pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(after(now, Duration::from_secs(seconds)));
-    }
-    let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    Some(date.max(now))
 }

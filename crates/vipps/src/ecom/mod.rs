@@ -6,7 +6,6 @@ mod inbound;
 pub mod requests;
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,12 +20,11 @@ use kasse_core::{ApiKind, Context, Currency, Error, QuotedOption, Reference};
 use secrecy::SecretString;
 use url::Url;
 
-use crate::headers;
-use crate::limits::{Counted, Limits};
-use crate::token::{KeysTried, Purpose, Tokens};
+use crate::call::{ACT, Call, READ, Shared};
+use crate::limits::Counted;
+use crate::outcome;
+use crate::token::KeysTried;
 
-/// How long an initiate, a capture, a refund or a cancellation may take.
-const ACT: Duration = Duration::from_secs(30);
 /// Fields whose values are neither secret nor personal (eCom OpenAPI 2.0.3, Access token API). Not
 /// among them: `fallBack` and `consentRemovalPrefix`, whose addresses hold secrets of ours, and free
 /// texts, which may name anybody.
@@ -59,8 +57,6 @@ const HARMLESS: &[&str] = &[
     "token_type",
     "expires_in",
 ];
-/// How long a read may take.
-const READ: Duration = Duration::from_secs(10);
 /// How long the customer has: 5 minutes to open the link and 5 in the app.
 const WINDOW: Duration = Duration::from_secs(600);
 
@@ -68,21 +64,7 @@ const WINDOW: Duration = Duration::from_secs(600);
 /// limits, so make one for a process.
 #[derive(Debug, Clone, Default)]
 pub struct Ecom {
-    tokens: Arc<Tokens>,
-    limits: Arc<Limits>,
-}
-
-/// One call to Vipps.
-struct Call<'a> {
-    reference: &'a Reference,
-    /// One word, for the log.
-    operation: &'static str,
-    /// What is asked, as the beginning of a sentence.
-    subject: String,
-    /// Which limit it counts against.
-    counted: Option<Counted>,
-    limit: Duration,
-    request: Result<Request<Bytes>, Error>,
+    shared: Shared,
 }
 
 impl Ecom {
@@ -106,87 +88,21 @@ impl Ecom {
         token: &SecretString,
     ) -> Result<(), ApiError> {
         let call = Call {
-            reference,
+            reference: Some(reference),
             operation: "force approve",
             subject: format!("The approval of payment {reference}"),
             counted: None,
             limit: ACT,
             request: requests::force_approve(caller, reference, phone, token),
+            refusal: errors::refusal,
         };
-        self.act(cx, caller, call).await
+        self.shared.act(cx, caller, call).await
     }
 
     /// Whether Vipps gives a token for an account's keys, and what its clock says. Nothing is kept.
     pub async fn try_keys(&self, cx: &Context, caller: &Caller) -> KeysTried {
         crate::token::try_keys(cx, caller).await
     }
-
-    /// Sends it, with a token; once more, with a new one, when it is answered with 401.
-    async fn send(
-        &self,
-        cx: &Context,
-        caller: &Caller,
-        call: &Call<'_>,
-    ) -> Result<Response<Bytes>, ApiError> {
-        let Call {
-            reference, subject, ..
-        } = call;
-        let request = call
-            .request
-            .as_ref()
-            .map_err(|error| ApiError::Refused(error.clone()))?;
-        let purpose = Purpose { reference, subject };
-        let limited = |until| errors::limited(subject, until);
-        if let Some(counted) = call.counted {
-            // Before a token is fetched: nothing at all is sent for a call that has to wait.
-            self.limits
-                .ready(cx.now(), caller, reference, counted)
-                .map_err(limited)?;
-        }
-        let mut token = self.tokens.get(cx, caller, purpose).await?;
-        let mut renewed = false;
-        loop {
-            if let Some(counted) = call.counted {
-                self.limits
-                    .take(cx.now(), caller, reference, counted)
-                    .map_err(limited)?;
-            }
-            let mut request = request.clone();
-            headers::authorise(&mut request, token.value()).map_err(ApiError::Refused)?;
-            let answer = cx.send(request, call.limit).await.map_err(|problem| {
-                tracing::warn!(%reference, operation = call.operation, %problem, "Vipps did not answer");
-                errors::unsent(problem, subject)
-            })?;
-            tracing::debug!(%reference, operation = call.operation, status = answer.status().as_u16(), "Vipps answered");
-            if answer.status() != StatusCode::UNAUTHORIZED || renewed {
-                return Ok(answer);
-            }
-            renewed = true;
-            token = self.tokens.renew(cx, caller, purpose, &token).await?;
-        }
-    }
-
-    /// 2xx is Vipps' word that it was done, whatever the body: that may be cut or unreadable, and
-    /// what it says of sums is read from the details anyway.
-    async fn act(&self, cx: &Context, caller: &Caller, call: Call<'_>) -> Result<(), ApiError> {
-        let answer = self.send(cx, caller, &call).await?;
-        if answer.status().is_success() {
-            return Ok(());
-        }
-        Err(refused(cx, &call, &answer))
-    }
-}
-
-fn refused(cx: &Context, call: &Call<'_>, answer: &Response<Bytes>) -> ApiError {
-    let error = errors::refusal(answer, cx.now(), &call.subject);
-    tracing::info!(
-        reference = %call.reference,
-        operation = call.operation,
-        status = answer.status().as_u16(),
-        kind = ?error.error().kind,
-        "Vipps refused or failed"
-    );
-    error
 }
 
 /// What the URL of an initiate carries as `token`: needed to approve a payment without the app.
@@ -233,7 +149,7 @@ impl PaymentApi for Ecom {
         what: &Initiation,
     ) -> Result<Url, ApiError> {
         let call = Call {
-            reference: &what.reference,
+            reference: Some(&what.reference),
             operation: "initiate",
             subject: format!(
                 "The start of payment {} over {}",
@@ -242,15 +158,16 @@ impl PaymentApi for Ecom {
             counted: Some(Counted::Initiate),
             limit: ACT,
             request: requests::initiate(caller, what),
+            refusal: errors::refusal,
         };
-        let answer = self.send(cx, caller, &call).await?;
+        let answer = self.shared.send(cx, caller, &call).await?;
         if !answer.status().is_success() {
-            return Err(refused(cx, &call, &answer));
+            return Err(call.refused(cx, &answer));
         }
         // Vipps has the payment, but without an address nobody can pay it.
         answers::redirect(answer.body(), &what.reference, &caller.account.environment).ok_or_else(|| {
             tracing::warn!(reference = %what.reference, "Vipps' answer to the initiate cannot be used");
-            errors::unknown(&call.subject, "Vipps' answer has no address for this payment that can be used.")
+            outcome::unknown(&call.subject, "Vipps' answer has no address for this payment that can be used.")
         })
     }
 
@@ -261,7 +178,7 @@ impl PaymentApi for Ecom {
         what: &Modification,
     ) -> Result<(), ApiError> {
         let call = Call {
-            reference: &what.reference,
+            reference: Some(&what.reference),
             operation: "capture",
             subject: format!(
                 "The capture of {} for payment {}",
@@ -270,8 +187,9 @@ impl PaymentApi for Ecom {
             counted: Some(Counted::Modify),
             limit: ACT,
             request: requests::capture(caller, what),
+            refusal: errors::refusal,
         };
-        self.act(cx, caller, call).await
+        self.shared.act(cx, caller, call).await
     }
 
     async fn refund(
@@ -281,7 +199,7 @@ impl PaymentApi for Ecom {
         what: &Modification,
     ) -> Result<(), ApiError> {
         let call = Call {
-            reference: &what.reference,
+            reference: Some(&what.reference),
             operation: "refund",
             subject: format!(
                 "The refund of {} for payment {}",
@@ -290,8 +208,9 @@ impl PaymentApi for Ecom {
             counted: Some(Counted::Modify),
             limit: ACT,
             request: requests::refund(caller, what),
+            refusal: errors::refusal,
         };
-        self.act(cx, caller, call).await
+        self.shared.act(cx, caller, call).await
     }
 
     async fn cancel(
@@ -301,14 +220,15 @@ impl PaymentApi for Ecom {
         what: &Cancellation,
     ) -> Result<(), ApiError> {
         let call = Call {
-            reference: &what.reference,
+            reference: Some(&what.reference),
             operation: "cancel",
             subject: format!("The cancellation of payment {}", what.reference),
             counted: Some(Counted::Modify),
             limit: ACT,
             request: requests::cancel(caller, what),
+            refusal: errors::refusal,
         };
-        self.act(cx, caller, call).await
+        self.shared.act(cx, caller, call).await
     }
 
     async fn read(
@@ -319,21 +239,22 @@ impl PaymentApi for Ecom {
         currency: Currency,
     ) -> Result<Option<Truth>, ApiError> {
         let call = Call {
-            reference,
+            reference: Some(reference),
             operation: "details",
             subject: format!("The reading of payment {reference}"),
-            counted: Some(Counted::Details),
+            counted: Some(Counted::Read),
             limit: READ,
             request: requests::details(caller, reference),
+            refusal: errors::refusal,
         };
-        let answer = self.send(cx, caller, &call).await?;
+        let answer = self.shared.send(cx, caller, &call).await?;
         let status = answer.status();
         if status.is_success() {
             return answers::details(answer.body(), reference, currency)
                 .map(Some)
                 .ok_or_else(|| {
                     tracing::warn!(%reference, "Vipps' details cannot be read");
-                    errors::unknown(
+                    outcome::unknown(
                         &call.subject,
                         "Vipps' answer cannot be read as the details of this payment.",
                     )
@@ -344,7 +265,7 @@ impl PaymentApi for Ecom {
         if absent {
             Ok(None)
         } else {
-            Err(refused(cx, &call, &answer))
+            Err(call.refused(cx, &answer))
         }
     }
 

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use crate::headers;
+use crate::request::{empty, with_body};
 
 /// The longest URL and the longest `authToken` that Vipps takes.
 const LONGEST: usize = 255;
@@ -174,11 +175,6 @@ pub fn force_approve(
     with_body(caller, Method::POST, &path, &body)
 }
 
-/// A request without a body, with all headers but the access token.
-pub(crate) fn empty(caller: &Caller, method: Method, path: &str) -> Result<Request<Bytes>, Error> {
-    build(caller, method, path, Bytes::new())
-}
-
 /// The deliveries as Vipps takes them, in the list's order: `priority` counts up from 1, since an
 /// adapter may have given the same number twice.
 ///
@@ -251,50 +247,6 @@ fn modify(caller: &Caller, what: &Modification, operation: &str) -> Result<Reque
 /// A reference holds nothing that would have to be encoded.
 fn path(reference: &Reference, operation: &str) -> String {
     format!("/ecomm/v2/payments/{reference}/{operation}")
-}
-
-fn with_body(
-    caller: &Caller,
-    method: Method,
-    path: &str,
-    body: &impl Serialize,
-) -> Result<Request<Bytes>, Error> {
-    let body = serde_json::to_vec(body).map_err(|error| {
-        Error::bug(
-            "Vipps cannot be called",
-            format!("the body cannot be written: {error}."),
-        )
-    })?;
-    let mut request = build(caller, method, path, body.into())?;
-    headers::json(&mut request);
-    Ok(request)
-}
-
-fn build(
-    caller: &Caller,
-    method: Method,
-    path: &str,
-    body: Bytes,
-) -> Result<Request<Bytes>, Error> {
-    let base = caller.account.environment.base();
-    let mut request = Request::builder()
-        .method(method)
-        .uri(format!("{base}{path}"))
-        .body(body)
-        .map_err(|_| {
-            Error::new(
-                ErrorKind::Configuration,
-                Who::Merchant,
-                "Vipps cannot be called",
-                format!(
-                    "the address of the account {} cannot be used.",
-                    caller.account.id
-                ),
-                "Correct the account's environment.",
-            )
-        })?;
-    headers::identify(&mut request, caller)?;
-    Ok(request)
 }
 
 fn nok(amount: Money, failed: impl Fn() -> String) -> Result<(), Error> {
