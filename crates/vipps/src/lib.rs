@@ -12,6 +12,8 @@
 //! | `request` | a request with all headers but the token |
 //! | `call` | one call: within the limits, with a token |
 //! | `outcome` | what is the same in the errors of every API |
+//! | `parts` | what is alike in the answers of every API |
+//! | `phone` | phone numbers, never guessed |
 //! | `token` | the access token: cached, fetched by one caller at a time |
 //! | `limits` | Vipps' rate limits, kept before anything is sent |
 
@@ -21,6 +23,8 @@ mod headers;
 mod json;
 mod limits;
 mod outcome;
+mod parts;
+mod phone;
 mod request;
 mod token;
 

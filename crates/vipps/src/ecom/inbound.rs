@@ -10,8 +10,9 @@ use kasse_core::{Msn, QuotedOption, Reference};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
-use super::{answers, requests};
+use super::requests;
 use crate::json::Object;
+use crate::parts;
 
 /// The largest body that is read.
 const LARGEST: usize = 64 * 1024;
@@ -92,7 +93,7 @@ fn callback(reference: Reference, body: &Object) -> Result<Inbound, BadCall> {
 }
 
 fn shipping(reference: Reference, body: &Object) -> Result<Inbound, BadCall> {
-    let address = answers::address(body)
+    let address = parts::address(body)
         .filter(|address| !address.post_code.is_empty())
         .ok_or_else(|| bad(StatusCode::BAD_REQUEST, "The address has no post code."))?;
     let lines = [
