@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 const SUBSCRIPTION_KEY: HeaderName = HeaderName::from_static("ocp-apim-subscription-key");
 const MSN: HeaderName = HeaderName::from_static("merchant-serial-number");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Adds who calls: subscription key, sales unit, system and plugin.
 pub(crate) fn identify<B>(request: &mut Request<B>, caller: &Caller) -> Result<(), Error> {
@@ -33,9 +34,14 @@ pub(crate) fn json<B>(request: &mut Request<B>) {
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
 }
 
-/// Adds the key under which Vipps does a capture or a refund once.
+/// Adds the key under which the eCom API does a capture or a refund once.
 pub(crate) fn request_id<B>(request: &mut Request<B>, key: &str) -> Result<(), Error> {
     plain(request, REQUEST_ID, key)
+}
+
+/// Adds the key under which the ePayment API does what changes something once.
+pub(crate) fn idempotency_key<B>(request: &mut Request<B>, key: &str) -> Result<(), Error> {
+    plain(request, IDEMPOTENCY_KEY, key)
 }
 
 pub(crate) fn plain<B>(

@@ -34,14 +34,20 @@ impl Object {
         Self::read(self.raw(name)?.get().as_bytes())
     }
 
-    /// The objects of a list; what is no object is left out.
+    /// The objects of a list; what is no object is left out. `None`: not JSON, or no list.
+    pub(crate) fn list(bytes: &[u8]) -> Option<Vec<Self>> {
+        let items: Vec<Box<RawValue>> = serde_json::from_slice(bytes).ok()?;
+        let objects = items
+            .iter()
+            .filter_map(|raw| Self::read(raw.get().as_bytes()));
+        Some(objects.collect())
+    }
+
+    /// The objects of a list under a name; nothing where it is no list.
     pub(crate) fn objects(&self, name: &str) -> Vec<Self> {
         self.raw(name)
-            .and_then(|raw| serde_json::from_str::<Vec<Box<RawValue>>>(raw.get()).ok())
+            .and_then(|raw| Self::list(raw.get().as_bytes()))
             .unwrap_or_default()
-            .iter()
-            .filter_map(|raw| Self::read(raw.get().as_bytes()))
-            .collect()
     }
 
     /// A text, or the digits of a number, without spaces around it. Nothing in it is nothing.
@@ -57,6 +63,13 @@ impl Object {
             return None;
         }
         whole.parse().ok()
+    }
+
+    /// Every value with its name.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_ref()))
     }
 
     pub(crate) fn boolean(&self, name: &str) -> Option<bool> {

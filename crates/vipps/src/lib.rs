@@ -1,11 +1,17 @@
 //! The wire of Vipps MobilePay, both directions: requests are built by pure functions and sent by
 //! the context's transport; what comes back, and what Vipps calls us with, is read tolerantly.
 //!
-//! [`Ecom`] is the eCom API v2. The flow in `kasse-core` is the only caller.
+//! [`Epayment`] is the ePayment API v1, [`Ecom`] the eCom API v2; [`wire`] gives all there is. The flow
+//! in `kasse-core` is the only caller.
 //!
 //! | module | idea |
 //! |---|---|
-//! | [`ecom::requests`] | one pure function for each request |
+//! | [`epayment::requests`] | one pure function for each request of ePayment |
+//! | `epayment::answers` | what Vipps answers: the payment and its events, which are the truth |
+//! | `epayment::inbound` | the shipping call and our answer to it |
+//! | [`epayment::errors`] | the documented errors as a table |
+//! | `receipt` | an order's lines as Vipps shows them |
+//! | [`ecom::requests`] | the same for eCom |
 //! | `ecom::answers` | what Vipps answers, above all the payment's details |
 //! | `ecom::inbound` | what Vipps calls us with, and our answer to the shipping call |
 //! | [`ecom::errors`] | the documented errors as a table: who must act, may it be sent again |
@@ -13,20 +19,41 @@
 //! | `call` | one call: within the limits, with a token |
 //! | `outcome` | what is the same in the errors of every API |
 //! | `parts` | what is alike in the answers of every API |
-//! | `phone` | phone numbers, never guessed |
 //! | `token` | the access token: cached, fetched by one caller at a time |
 //! | `limits` | Vipps' rate limits, kept before anything is sent |
 
 mod call;
 pub mod ecom;
+pub mod epayment;
 mod headers;
 mod json;
 mod limits;
 mod outcome;
 mod parts;
-mod phone;
+mod problem;
+mod receipt;
 mod request;
 mod token;
 
+use std::sync::Arc;
+
+use kasse_core::api::Wire;
+
+use crate::call::Shared;
+
 pub use ecom::Ecom;
+pub use epayment::Epayment;
 pub use token::KeysTried;
+
+/// Everything that speaks with Vipps. All of it shares one cache of access tokens and one count of
+/// what was sent, so make one for a process.
+pub fn wire() -> Wire {
+    let shared = Shared::default();
+    Wire {
+        apis: vec![
+            Arc::new(Ecom::with(shared.clone())),
+            Arc::new(Epayment::with(shared)),
+        ],
+        ..Wire::default()
+    }
+}

@@ -73,6 +73,10 @@ impl Ecom {
         Self::default()
     }
 
+    pub(crate) fn with(shared: Shared) -> Self {
+        Self { shared }
+    }
+
     /// Approves a payment without the app, in Vipps' test environment only; express payments
     /// cannot be approved so ("force approve"). `phone` is a test user's, 8 digits; `token` is what
     /// the initiate's URL carries: see [`landing_token`].

@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use url::Url;
 
+use crate::headers;
 use crate::request::{empty, with_body};
-use crate::{headers, phone};
 
 /// The longest URL and the longest `authToken` that Vipps takes.
 const LONGEST: usize = 255;
@@ -296,7 +296,20 @@ fn decimal(money: Money) -> Result<Box<RawValue>, Error> {
 /// number of ten digits from elsewhere, and one that begins with another digit than 4 or 9 is no
 /// Norwegian mobile number.
 fn mobile_number(buyer: &Buyer) -> Option<String> {
-    let bare = phone::bare(buyer.phone.as_deref()?)?;
+    let phone = buyer.phone.as_deref()?;
+    if phone.len() > 40 {
+        return None;
+    }
+    // The separators that people and shops use; U+00A0 is the space that does not break.
+    let bare: String = phone
+        .chars()
+        .filter(|c| {
+            !matches!(
+                c,
+                ' ' | '\u{a0}' | '\u{202f}' | '-' | '.' | '(' | ')' | '\t'
+            )
+        })
+        .collect();
     let national = bare
         .strip_prefix("+47")
         .or_else(|| bare.strip_prefix("0047"))
