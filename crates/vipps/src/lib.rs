@@ -9,7 +9,8 @@
 //! | [`epayment::requests`] | one pure function for each request of ePayment |
 //! | `epayment::answers` | what Vipps answers: the payment and its events, which are the truth |
 //! | `epayment::inbound` | the shipping call and our answer to it |
-//! | [`epayment::errors`] | the documented errors as a table |
+//! | [`epayment::errors`] | the documented errors as a table; what to tell people of them is in [`epayment::advice`] |
+//! | `problem` | the form of errors that all APIs but eCom have |
 //! | `receipt` | an order's lines as Vipps shows them |
 //! | [`ecom::requests`] | the same for eCom |
 //! | `ecom::answers` | what Vipps answers, above all the payment's details |

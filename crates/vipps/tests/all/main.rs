@@ -11,6 +11,7 @@
 mod bytes;
 mod calls;
 mod details;
+mod epayment_errors;
 mod errors;
 mod inbound;
 mod limits;
