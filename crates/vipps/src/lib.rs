@@ -20,6 +20,7 @@
 //! | `call` | one call: within the limits, with a token |
 //! | `outcome` | what is the same in the errors of every API |
 //! | `parts` | what is alike in the answers of every API |
+//! | [`signature`] | is a webhook Vipps'? |
 //! | `token` | the access token: cached, fetched by one caller at a time |
 //! | `limits` | Vipps' rate limits, kept before anything is sent |
 
@@ -34,6 +35,7 @@ mod parts;
 mod problem;
 mod receipt;
 mod request;
+pub mod signature;
 mod token;
 
 use std::sync::Arc;

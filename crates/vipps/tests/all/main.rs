@@ -16,5 +16,6 @@ mod errors;
 mod inbound;
 mod limits;
 mod schema;
+mod signature;
 mod support;
 mod tokens;
