@@ -280,15 +280,18 @@ impl Snapshot {
         })
     }
 
-    /// The payment's own sums; where it says none, what the events add up to.
+    /// The payment's own sums, or what the events add up to where that is more: the payment may be
+    /// behind, and what has happened has happened.
     fn sums(&self, events: &[Operation]) -> Sums {
         use OperationKind as K;
-        let or_events = |said: Option<i64>, kind| said.unwrap_or_else(|| total(events, &kind));
-        let captured = or_events(self.captured, K::Capture);
-        let refunded = or_events(self.refunded, K::Refund);
-        // One payment has one reservation. What was taken was reserved.
-        let authorised = or_events(self.authorised, K::Authorise).max(captured);
-        let released = or_events(self.cancelled, K::Release).min(authorised - captured);
+        let larger = |said: Option<i64>, kind| said.unwrap_or(0).max(total(events, &kind));
+        let captured = larger(self.captured, K::Capture);
+        let refunded = larger(self.refunded, K::Refund);
+        // What was taken was reserved.
+        let authorised = larger(self.authorised, K::Authorise).max(captured);
+        // An event may have the whole amount after a partial capture.
+        let cancelled = self.cancelled.unwrap_or_else(|| total(events, &K::Release));
+        let released = cancelled.min(authorised - captured);
         let money = |minor| Money::new(minor, self.currency);
         Sums {
             authorised: money(authorised),

@@ -169,20 +169,18 @@ pub fn refund(caller: &Caller, what: &Modification) -> Result<Request<Bytes>, Er
 
 /// `POST /epayment/v1/payments/{reference}/cancel`: lets a payment go, and with it all of it that is
 /// not captured: there is no releasing of less. With `only_open` Vipps does it only if the customer
-/// has not approved it (`cancelTransactionOnly`); otherwise there is no body.
+/// has not approved it (`cancelTransactionOnly`).
+///
+/// The body is always there: Vipps would take none too, but not every proxy a POST without.
 ///
 /// # Errors
 /// [`ErrorKind::Configuration`]: keys that no header can hold.
 pub fn cancel(caller: &Caller, what: &Cancellation) -> Result<Request<Bytes>, Error> {
-    let path = path(&what.reference, "cancel");
-    let mut request = if what.only_open {
-        let body = Cancel {
-            cancel_transaction_only: true,
-        };
-        with_body(caller, Method::POST, &path, &body)?
-    } else {
-        empty(caller, Method::POST, &path)?
+    let body = Cancel {
+        cancel_transaction_only: what.only_open,
     };
+    let path = path(&what.reference, "cancel");
+    let mut request = with_body(caller, Method::POST, &path, &body)?;
     headers::idempotency_key(&mut request, what.key.as_str())?;
     Ok(request)
 }

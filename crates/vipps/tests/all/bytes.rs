@@ -7,7 +7,7 @@ use kasse_core::api::{PaymentApi, ShippingCall};
 
 use crate::support::*;
 
-fn headers(headers: &HeaderMap) -> String {
+pub(crate) fn headers(headers: &HeaderMap) -> String {
     let mut lines: Vec<String> = headers
         .iter()
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
@@ -16,7 +16,7 @@ fn headers(headers: &HeaderMap) -> String {
     lines.join("\n")
 }
 
-fn written(request: &Request<Bytes>) -> String {
+pub(crate) fn written(request: &Request<Bytes>) -> String {
     let body = std::str::from_utf8(request.body()).unwrap();
     format!(
         "{} {}\n{}\n\n{body}",

@@ -11,7 +11,15 @@
 mod bytes;
 mod calls;
 mod details;
+mod epayment_answers;
+mod epayment_bytes;
+mod epayment_calls;
 mod epayment_errors;
+mod epayment_inbound;
+mod epayment_limits;
+mod epayment_receipt;
+mod epayment_schema;
+mod epayment_support;
 mod errors;
 mod inbound;
 mod limits;
