@@ -84,7 +84,9 @@ fn event(entry: &Object, currency: Currency, unnamed: &mut HashMap<String, usize
     let at = time.as_deref().and_then(timestamp);
     let minor = minor(entry, "amount", currency).unwrap_or(0);
     let identity = match entry.text("pspReference") {
-        Some(psp_reference) => format!("{}/{word}", first(&psp_reference)),
+        Some(psp_reference) => {
+            format!("{}/{}", first(&psp_reference), word.to_ascii_uppercase())
+        }
         // Without it what else is known tells them apart, and their number where that is the same.
         None => {
             let name = [
@@ -239,8 +241,9 @@ impl Snapshot {
         let more = |said: Option<i64>, kind: &K| said.unwrap_or(0) > total(events, kind);
         let state = self.word();
         let ended = ending(&state).is_some();
-        let end = |o: &Operation| o.success && matches!(o.kind, K::Cancel(_));
-        (state == "AUTHORIZED" && !done(events, &[K::Authorise]))
+        let end = |o: &Operation| o.success && matches!(o.kind, K::Cancel(_) | K::Release);
+        let reserved = state == "AUTHORIZED" || (!ended && self.authorised.unwrap_or(0) > 0);
+        (reserved && !done(events, &[K::Authorise]))
             || (ended && !events.iter().any(end))
             || more(self.captured, &K::Capture)
             || more(self.refunded, &K::Refund)
@@ -255,7 +258,14 @@ impl Snapshot {
         let authorised = state == TruthState::Authorised;
         let sums = match state {
             // Vipps counts the whole as cancelled then. Nothing was reserved that could be let go.
-            TruthState::Ended(_) => Sums::none(self.currency),
+            TruthState::Ended(ending) => {
+                for operation in &mut operations {
+                    if operation.kind == OperationKind::Release {
+                        operation.kind = OperationKind::Cancel(ending);
+                    }
+                }
+                Sums::none(self.currency)
+            }
             _ => sums,
         };
         // Of an express payment the event may have the amount without the delivery.

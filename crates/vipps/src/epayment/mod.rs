@@ -23,7 +23,6 @@ use url::Url;
 use crate::call::{ACT, Call, READ, Shared};
 use crate::limits::Counted;
 use crate::outcome;
-use crate::token::KeysTried;
 
 /// Fields whose values are neither secret nor personal (ePayment OpenAPI 1.8.1, Access token API).
 /// Not among them: `returnUrl`, `redirectUrl` and `callbackAuthorizationToken`, which hold secrets,
@@ -123,11 +122,6 @@ impl Epayment {
             refusal: |answer, now, subject| errors::refusal(answer, now, subject, Asked::Initiate),
         };
         self.shared.act(cx, caller, call).await
-    }
-
-    /// Whether Vipps gives a token for an account's keys, and what its clock says. Nothing is kept.
-    pub async fn try_keys(&self, cx: &Context, caller: &Caller) -> KeysTried {
-        crate::token::try_keys(cx, caller).await
     }
 
     /// Asks for something of a payment. `None`: these keys have no such payment.

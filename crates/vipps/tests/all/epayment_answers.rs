@@ -142,6 +142,30 @@ fn nothing_is_reserved_of_what_ended_before() {
         assert_eq!(sums(&truth), [0, 0, 0, 0]);
         assert!(!truth.incomplete);
     }
+    // Nor is it let go, should the log say so.
+    let events = [event(1, "CREATED", 49_900), event(2, "CANCELLED", 49_900)];
+    let truth = truth(&events, &payment("TERMINATED", 0, 49_900, 0, 0));
+    assert_eq!(
+        truth.operations[1].kind,
+        OperationKind::Cancel(Ending::ByMerchant)
+    );
+    assert_eq!(sums(&truth), [0, 0, 0, 0]);
+}
+
+#[test]
+fn money_that_is_reserved_is_told_whatever_the_state_is_called() {
+    for state in ["FROZEN", "CREATED", "RESERVED"] {
+        let start = Value::from(vec![event(1, "CREATED", 49_900)]).to_string();
+        let (truth, _) = read_of(vec![
+            answer(200, &*start),
+            answer(200, payment(state, 49_900, 0, 0, 0).to_string()),
+            answer(200, &*start),
+        ]);
+        let truth = truth.unwrap().unwrap();
+        assert_eq!(truth.state, TruthState::Authorised, "{state}");
+        assert!(truth.incomplete);
+        assert_eq!(sums(&truth), [49_900, 0, 0, 0]);
+    }
 }
 
 #[test]
@@ -287,7 +311,7 @@ fn either_case_of_letters_and_numbers_as_texts_are_read() {
         kinds(&truth),
         [OperationKind::Initiate, OperationKind::Authorise]
     );
-    assert_eq!(truth.operations[0].identity, "77/Created");
+    assert_eq!(truth.operations[0].identity, "77/CREATED");
     assert_eq!(
         truth.operations[1].at.unwrap().to_string(),
         "2026-11-22T12:00:02Z"

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use kasse_core::api::{PaymentApi, ShippingCall};
-use kasse_core::{Address, Currency, Express, ReceiptWish};
+use kasse_core::{Address, Currency, DeliveryKind, Express, Money, ReceiptWish};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::bytes::{headers, written};
@@ -83,6 +84,57 @@ fn each_brand_and_kind_is_one_group_and_one_delivery_is_chosen() {
     );
     assert_eq!(kinds.len(), 3);
     assert_eq!(ids, ["near.1.1", "near.1.3", "door.1.2", "bike.1.4"]);
+}
+
+fn any_options() -> impl Strategy<Value = Vec<kasse_core::QuotedOption>> {
+    let kinds = prop_oneof![
+        Just(DeliveryKind::Home),
+        Just(DeliveryKind::PickupPoint),
+        Just(DeliveryKind::Mailbox),
+        Just(DeliveryKind::InStore),
+        Just(DeliveryKind::Other),
+    ];
+    let one = (kinds, "Posten|Bring|DHL|Nobody|", 0_i64..100_000);
+    (proptest::collection::vec(one, 1..20), any::<usize>()).prop_map(|(list, chosen)| {
+        let count = list.len();
+        let template = options(Currency::Nok).remove(0);
+        list.into_iter()
+            .enumerate()
+            .map(|(index, (kind, brand, minor))| {
+                let mut quoted = template.clone();
+                quoted.wire_id = format!("option.1.{index}");
+                quoted.option.kind = kind;
+                quoted.option.brand = brand;
+                quoted.option.price = Money::nok(minor);
+                quoted.option.default = index == chosen % count;
+                quoted
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_offered_is_offered_once_in_groups_that_differ_with_one_chosen(list in any_options()) {
+        let mut what = initiation(Some(Express::Static), Currency::Nok);
+        what.options = list.clone();
+        let body = create_body(&what);
+        let groups = body["shipping"]["fixedOptions"].as_array().unwrap();
+        let kinds: BTreeSet<_> = groups.iter().map(|g| (g["type"].to_string(), g["brand"].to_string())).collect();
+        prop_assert_eq!(kinds.len(), groups.len());
+        let offered: Vec<&Value> = groups.iter().flat_map(|g| g["options"].as_array().unwrap()).collect();
+        prop_assert_eq!(offered.len(), list.len());
+        for quoted in &list {
+            let same: Vec<_> = offered.iter().filter(|o| o["id"] == quoted.wire_id.as_str()).collect();
+            prop_assert_eq!(same.len(), 1);
+            prop_assert_eq!(same[0]["amount"]["value"].as_i64(), Some(quoted.option.price.minor));
+            prop_assert_eq!(same[0]["isDefault"].as_bool(), Some(quoted.option.default));
+        }
+        let chosen: Vec<_> = groups.iter().filter(|g| g["isDefault"] == true).collect();
+        prop_assert_eq!(chosen.len(), 1);
+        let within = chosen[0]["options"].as_array().unwrap().iter().filter(|o| o["isDefault"] == true).count();
+        prop_assert_eq!(within, 1);
+    }
 }
 
 #[test]

@@ -24,10 +24,58 @@ fn what_this_generation_is_like() {
 }
 
 #[test]
-fn both_generations_are_in_the_wire_and_no_secret_is_shown_of_it() {
+fn both_generations_are_in_the_wire() {
     let wire = kasse_vipps::wire();
     let kinds: Vec<ApiKind> = wire.apis.iter().map(|api| api.kind()).collect();
     assert_eq!(kinds, [ApiKind::Ecom, ApiKind::Epayment]);
+}
+
+#[test]
+fn secrets_are_not_in_debug_and_not_among_the_harmless_fields() {
+    let (api, bench) = bench();
+    bench.vipps.then(created());
+    let what = initiation(Some(Express::Dynamic), Currency::Nok);
+    run(api.initiate(&bench.cx, &bench.caller, &what)).unwrap();
+    let shown = format!(
+        "{api:?} {what:?} {:?} {:?}",
+        bench.caller,
+        bench.vipps.requests()[0].0.headers(),
+    );
+    for secret in [
+        "sample-client-secret",
+        "sample-subscription-key",
+        "token-1",
+        "0123456789abcdef0123456789abcdef",
+    ] {
+        assert!(!shown.contains(secret), "{secret} is shown in {shown}");
+    }
+    for field in [
+        "returnUrl",
+        "redirectUrl",
+        "callbackAuthorizationToken",
+        "token",
+        "access_token",
+        "phoneNumber",
+        "metadata",
+        "paymentDescription",
+        "userDetails",
+        "email",
+        "firstName",
+        "lastName",
+        "mobileNumber",
+        "dateOfBirth",
+        "addresses",
+        "address",
+        "addressLine1",
+        "postCode",
+        "city",
+        "sub",
+        "detail",
+        "message",
+        "termsOfSaleUrl",
+    ] {
+        assert!(!api.harmless_fields().contains(&field), "{field}");
+    }
 }
 
 #[test]
