@@ -21,6 +21,11 @@ pub(crate) fn identify<B>(request: &mut Request<B>, caller: &Caller) -> Result<(
     Ok(())
 }
 
+/// Takes the subscription key off again: the Userinfo API may not want it.
+pub(crate) fn leave_out_subscription_key<B>(request: &mut Request<B>) {
+    request.headers_mut().remove(SUBSCRIPTION_KEY);
+}
+
 /// Adds the access token, with the word `Bearer`: without it Vipps answers 401.
 pub(crate) fn authorise<B>(request: &mut Request<B>, token: &SecretString) -> Result<(), Error> {
     let bearer = SecretString::from(format!("Bearer {}", token.expose_secret()));

@@ -10,7 +10,6 @@
 //! | `epayment::answers` | what Vipps answers: the payment and its events, which are the truth |
 //! | `epayment::inbound` | the shipping call and our answer to it |
 //! | [`epayment::errors`] | the documented errors as a table; what to tell people of them is in [`epayment::advice`] |
-//! | `problem` | the form of errors that all APIs but eCom have |
 //! | `receipt` | an order's lines as Vipps shows them |
 //! | [`ecom::requests`] | the same for eCom |
 //! | `ecom::answers` | what Vipps answers, above all the payment's details |
@@ -20,7 +19,11 @@
 //! | `call` | one call: within the limits, with a token |
 //! | `outcome` | what is the same in the errors of every API |
 //! | `parts` | what is alike in the answers of every API |
+//! | [`webhooks`] | what is registered for a sales unit, and what comes in |
 //! | [`signature`] | is a webhook Vipps'? |
+//! | [`orders`] | receipt, link and image of an order |
+//! | [`userinfo`] | who paid |
+//! | `problem` | the form of errors that all APIs but eCom have |
 //! | `token` | the access token: cached, fetched by one caller at a time |
 //! | `limits` | Vipps' rate limits, kept before anything is sent |
 
@@ -30,6 +33,7 @@ pub mod epayment;
 mod headers;
 mod json;
 mod limits;
+pub mod orders;
 mod outcome;
 mod parts;
 mod problem;
@@ -37,6 +41,8 @@ mod receipt;
 mod request;
 pub mod signature;
 mod token;
+pub mod userinfo;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -46,7 +52,10 @@ use crate::call::Shared;
 
 pub use ecom::Ecom;
 pub use epayment::Epayment;
+pub use orders::Orders;
 pub use token::KeysTried;
+pub use userinfo::Userinfo;
+pub use webhooks::Webhooks;
 
 /// Everything that speaks with Vipps. All of it shares one cache of access tokens and one count of
 /// what was sent, so make one for a process.
@@ -55,8 +64,10 @@ pub fn wire() -> Wire {
     Wire {
         apis: vec![
             Arc::new(Ecom::with(shared.clone())),
-            Arc::new(Epayment::with(shared)),
+            Arc::new(Epayment::with(shared.clone())),
         ],
-        ..Wire::default()
+        webhooks: Some(Arc::new(Webhooks::with(shared.clone()))),
+        orders: Some(Arc::new(Orders::with(shared.clone()))),
+        users: Some(Arc::new(Userinfo::with(shared))),
     }
 }

@@ -34,9 +34,12 @@ pub(crate) fn amend(operations: &mut [Operation], kind: OperationKind, amount: M
 
 /// A text that has not expired.
 pub(crate) fn unexpired(object: &Object, name: &str) -> Option<String> {
-    object
-        .text(name)
-        .filter(|text| !text.eq_ignore_ascii_case(EXPIRED))
+    object.text(name).filter(|text| !is_expired(text))
+}
+
+/// Does this stand in the place of what has expired?
+pub(crate) fn is_expired(text: &str) -> bool {
+    text.eq_ignore_ascii_case(EXPIRED)
 }
 
 /// An address in any of the spellings in use. `None`: neither street nor post code.
@@ -59,7 +62,7 @@ pub(crate) fn address(object: &Object) -> Option<Address> {
 }
 
 /// ISO 3166-1 alpha-2, of the names and codes that are seen. Text that is none stays as it came.
-fn country(text: &str) -> String {
+pub(crate) fn country(text: &str) -> String {
     let code = match text.to_lowercase().as_str() {
         "norway" | "norge" | "noreg" | "nor" => "NO",
         "sweden" | "sverige" | "swe" => "SE",
