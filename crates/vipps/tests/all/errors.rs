@@ -1,5 +1,6 @@
 //! Every documented error, every shape of body, and what may be done after each.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use kasse_core::api::{ApiError, PaymentApi};
@@ -155,6 +156,23 @@ fn customers_are_told_in_both_languages() {
             !en.contains(rule.code.unwrap()) && !nb.contains(rule.code.unwrap()),
             "{rule:?}"
         );
+    }
+}
+
+/// Customers of a Norwegian shop come from its neighbours, too.
+#[test]
+fn customers_are_told_in_five_languages() {
+    for text in RULES.iter().filter_map(|rule| rule.customer.as_ref()) {
+        let all = Language::ALL.map(|language| text.in_language(language));
+        let different: HashSet<_> = all.iter().collect();
+        assert_eq!(different.len(), 5, "{all:?}");
+        let [_, nb, da, fi, sv] = all;
+        for (text, foreign) in [(nb, "äö"), (da, "äö"), (fi, "æø"), (sv, "æø")] {
+            assert!(
+                text.ends_with('.') && !text.contains(|c| foreign.contains(c)),
+                "{text}"
+            );
+        }
     }
 }
 
