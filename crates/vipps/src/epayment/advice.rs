@@ -122,15 +122,15 @@ pub(super) static NOT_APPROVED: Advice = of_customer(
 
 pub(super) static FUNDS: Advice = of_customer(
     Text::all(
-        "The bank does not give the money any more. Ask the customer to see to the account and capture again, or to pay anew.",
-        "Banken gir ikke pengene lenger. Be kunden se til kontoen og trekk på nytt, eller be kunden betale på nytt.",
-        "Banken giver ikke længere pengene. Bed kunden om at se på kontoen, og hæv igen, eller bed kunden om at betale på ny.",
+        "The bank no longer gives the money. Ask the customer to see to the account, and capture again, or to pay anew.",
+        "Banken gir ikke pengene lenger. Be kunden sjekke kontoen, og trekk på nytt, eller be kunden betale på nytt.",
+        "Banken giver ikke længere pengene. Bed kunden om at kontrollere kontoen, og hæv igen, eller bed kunden om at betale på ny.",
         "Pankki ei enää luovuta rahoja. Pyydä asiakasta tarkistamaan tilinsä ja veloita uudelleen, tai pyydä asiakasta maksamaan uudelleen.",
         "Banken lämnar inte längre ut pengarna. Be kunden se över kontot och debitera igen, eller be kunden betala på nytt.",
     ),
     Text::all(
         "Your bank did not give the money for this payment. See that there is enough on your account, or pay in another way. Nothing has been charged.",
-        "Banken din ga ikke pengene for denne betalingen. Se til at det er nok på kontoen, eller betal på en annen måte. Ingenting er trukket.",
+        "Banken din ga ikke pengene for denne betalingen. Sørg for at det er nok på kontoen, eller betal på en annen måte. Ingenting er trukket.",
         "Din bank gav ikke pengene til denne betaling. Sørg for, at der er nok på kontoen, eller betal på en anden måde. Der er ikke trukket penge.",
         "Pankkisi ei luovuttanut rahoja tähän maksuun. Varmista, että tililläsi on riittävästi rahaa, tai maksa toisella tavalla. Maksua ei ole veloitettu.",
         "Din bank lämnade inte ut pengarna för den här betalningen. Se till att det finns tillräckligt på kontot, eller betala på ett annat sätt. Inga pengar har dragits.",
@@ -526,9 +526,9 @@ pub(super) static KEY_CONFLICT: Advice = told(
     Text::all(
         "Vipps has another request under the same key, and keeps to that one. Please report it, with the log's lines for the reference.",
         "Vipps har en annen forespørsel med samme nøkkel og holder seg til den. Meld gjerne fra om det, med linjene i loggen for denne referansen.",
-        "Vipps MobilePay har en anden forespørgsel med samme nøgle og holder sig til den. Meld det gerne, og send loggens linjer for denne reference med.",
+        "Vipps MobilePay har en anden forespørgsel med samme nøgle og holder sig til den. Rapportér det gerne, og send loggens linjer for denne reference med.",
         "Vipps MobilePaylla on samalla avaimella toinen pyyntö, ja se on voimassa. Ilmoita asiasta ja liitä mukaan tätä viitettä koskevat lokirivit.",
-        "Vipps MobilePay har en annan begäran med samma nyckel och håller sig till den. Anmäl det gärna och skicka med loggens rader för den här referensen.",
+        "Vipps MobilePay har en annan begäran med samma nyckel och håller sig till den. Rapportera det gärna och skicka med loggens rader för den här referensen.",
     ),
 );
 
@@ -538,9 +538,9 @@ pub(super) static FIELD: Advice = told(
     Text::all(
         "See that what the shop and the configuration give is within Vipps' limits. If it is, please report it, with the log's lines for the reference.",
         "Se etter at det butikken og oppsettet gir, er innenfor grensene til Vipps. Er det det, meld gjerne fra, med linjene i loggen for denne referansen.",
-        "Kontrollér, at det, som butikken og opsætningen giver, er inden for Vipps MobilePays grænser. Er det det, så meld det gerne, og send loggens linjer for denne reference med.",
+        "Kontrollér, at det, som butikken og opsætningen giver, er inden for Vipps MobilePays grænser. Er det det, så rapportér det gerne, og send loggens linjer for denne reference med.",
         "Tarkista, että kaupan ja asetusten tiedot ovat Vipps MobilePayn rajojen mukaisia. Jos ovat, ilmoita asiasta ja liitä mukaan tätä viitettä koskevat lokirivit.",
-        "Kontrollera att det som butiken och konfigurationen anger ligger inom Vipps MobilePays gränser. Gör det det, anmäl det gärna och skicka med loggens rader för den här referensen.",
+        "Kontrollera att det som butiken och konfigurationen anger ligger inom Vipps MobilePays gränser. Gör det det, rapportera det gärna och skicka med loggens rader för den här referensen.",
     ),
 );
 
@@ -550,8 +550,8 @@ pub(super) static REPORT: Advice = told(
     Text::all(
         "Something in kasse seems to be wrong. Please report it, with the log's lines for the reference.",
         "Noe ser ut til å være galt i programmet kasse. Meld gjerne fra om det, med linjene i loggen for denne referansen.",
-        "Noget ser ud til at være galt i programmet kasse. Meld det gerne, og send loggens linjer for denne reference med.",
+        "Noget ser ud til at være galt i programmet kasse. Rapportér det gerne, og send loggens linjer for denne reference med.",
         "Kasse-ohjelmassa näyttää olevan vika. Ilmoita siitä ja liitä mukaan tätä viitettä koskevat lokirivit.",
-        "Något verkar vara fel i programmet kasse. Anmäl det gärna och skicka med loggens rader för den här referensen.",
+        "Något verkar vara fel i programmet kasse. Rapportera det gärna och skicka med loggens rader för den här referensen.",
     ),
 );
