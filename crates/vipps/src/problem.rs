@@ -11,7 +11,7 @@ use kasse_core::{Error, ErrorKind, Who};
 use serde_json::value::RawValue;
 
 use crate::json::{Object, scalar};
-use crate::outcome::{quotable, retry_after};
+use crate::outcome::{REPORT, quotable, retry_after};
 
 /// The lists in which an error says more, of the fields among other things. Each API has its own.
 const DETAILS: [&str; 2] = ["extraDetails", "invalidParams"];
@@ -246,10 +246,7 @@ pub(crate) fn refusal(
             Who::Merchant,
             "Check the keys and the environment: Vipps' test environment does not have all of its APIs.",
         ),
-        _ => (
-            Who::Kasse,
-            "If kasse's public address can be reached by https and the configuration is right, please report it, with the log's lines.",
-        ),
+        _ => (Who::Kasse, REPORT),
     };
     let what = format!("{subject} was refused");
     ApiError::Refused(Error::new(kind, who, what, why, advice))

@@ -131,18 +131,40 @@ fn refusal(answer: &Response<Bytes>, now: Timestamp, subject: &str) -> ApiError 
     problem::refusal("Webhooks", answer, now, subject)
 }
 
+/// What Vipps does not take of a registration is the address, or there are too many: both are the
+/// merchant's to see to.
+fn refused_registration(answer: &Response<Bytes>, now: Timestamp, subject: &str) -> ApiError {
+    match refusal(answer, now, subject) {
+        ApiError::Refused(error) if error.who == Who::Kasse => ApiError::Refused(advised(
+            &error,
+            Who::Merchant,
+            "Check that kasse's public address can be reached from outside by https, on port 443, 80 or 8080 and without a redirect, and that the sales unit has fewer than 25 webhooks.",
+        )),
+        error => error,
+    }
+}
+
 /// Nothing of this is about a payment, so there is none to be read.
 fn uncertain(error: ApiError) -> ApiError {
     match error {
-        ApiError::Unknown(error) => ApiError::Unknown(Error::new(
-            error.kind.clone(),
+        ApiError::Unknown(error) => ApiError::Unknown(advised(
+            &error,
             error.who,
-            error.what.clone(),
-            error.why.clone(),
             "Look at what is registered, then do it again.",
         )),
         error => error,
     }
+}
+
+/// The same error with another advice.
+fn advised(error: &Error, who: Who, advice: &str) -> Error {
+    Error::new(
+        error.kind.clone(),
+        who,
+        error.what.clone(),
+        error.why.clone(),
+        advice,
+    )
 }
 
 fn registered(body: &[u8]) -> Option<Registered> {
@@ -189,7 +211,10 @@ impl WebhookApi for Webhooks {
             caller.account.id
         );
         let request = register(caller, url, events);
-        let call = call("register webhook", subject, ACT, request);
+        let call = Call {
+            refusal: refused_registration,
+            ..call("register webhook", subject, ACT, request)
+        };
         let answer = self
             .shared
             .send(cx, caller, &call)

@@ -212,6 +212,8 @@ fn vipps_may_refuse_a_registration() {
                 }
             );
             assert!(error.why.contains("does not take the field url"), "{error}");
+            assert_eq!(error.who, Who::Merchant);
+            assert!(error.advice.contains("fewer than 25"), "{error}");
         }
         other => panic!("{other:?}"),
     }
@@ -219,7 +221,7 @@ fn vipps_may_refuse_a_registration() {
         (401, Who::Merchant),
         (403, Who::Merchant),
         (404, Who::Merchant),
-        (409, Who::Kasse),
+        (409, Who::Merchant),
     ] {
         let bench = crate::support::bench();
         // A 401 is asked once more, with a new token.
