@@ -302,3 +302,31 @@ fn each_account_has_its_own_token() {
     );
     assert_eq!(read(&bench), "token-1");
 }
+
+#[test]
+fn all_apis_share_one_token() {
+    let bench = bench();
+    let (cx, caller, reference) = (&bench.cx, &bench.caller, reference());
+    let wire = kasse_vipps::wire();
+    run(async {
+        bench.vipps.then(answer(200, r#"{"webhooks":[]}"#));
+        wire.webhooks.unwrap().list(cx, caller).await.unwrap();
+        bench.vipps.then(answer(404, ""));
+        let orders = wire.orders.unwrap();
+        assert_eq!(orders.read(cx, caller, &reference).await, Ok(None));
+        bench.vipps.then(answer(200, "{}"));
+        let users = wire.users.unwrap();
+        users
+            .userinfo(cx, caller, &reference, "c06c4afe")
+            .await
+            .unwrap();
+        for api in wire.apis {
+            bench.vipps.then(answer(200, ""));
+            api.capture(cx, caller, &modification(100, "Sent"))
+                .await
+                .unwrap();
+        }
+    });
+    assert_eq!(bench.vipps.requests().len(), 5);
+    assert_eq!(bench.vipps.token_requests().len(), 1);
+}
