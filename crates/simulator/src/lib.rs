@@ -135,12 +135,18 @@
 //!
 #![doc = include_str!("refusals.md")]
 
+mod api;
+mod auth;
 mod clock;
 mod control;
+mod customer;
 mod dial;
 mod ecom;
+mod epayment;
 mod exchanges;
 mod faults;
+mod landing;
+mod ledger;
 mod money;
 mod options;
 mod outgoing;
@@ -148,16 +154,18 @@ mod refusal;
 mod server;
 mod state;
 mod urls;
+mod webhooks;
 
 pub use control::{Acted, Approval, Control, ControlError, PaymentView};
+pub use customer::{Address, User};
 pub use dial::{Connection, Dial, Dialling, Pipe};
 pub use ecom::callback::{ForgedToken, Forgery, MadeUpCall, ShopAnswer};
 pub use ecom::consent::ConsentCall;
-pub use ecom::customer::{Address, User};
-pub use ecom::payment::{CallbackReport, HistoryEntry, PaymentState, Quote, ShippingOption};
 pub use ecom::schema;
 pub use exchanges::{Direction, Exchange, ExchangeFilter};
 pub use faults::{Fault, FaultKind, Operation};
-pub use options::{Options, Resolve, ResolveError, SalesUnit, StartError};
+pub use ledger::{Api, CallbackReport, HistoryEntry, PaymentState, Quote, ShippingOption};
+pub use money::Currency;
+pub use options::{Country, Options, Resolve, ResolveError, SalesUnit, StartError};
 pub use refusal::{Basis, REFUSALS, Refusal, Shape, refusal_table};
 pub use server::Simulator;

@@ -1,9 +1,35 @@
-//! Shipping costs: NOK with decimals on the wire, øre in here, never a float in between.
+//! Currencies, and eCom's shipping costs: NOK with decimals on the wire, øre in here, never a float in between.
 //!
 //! Every other amount of the eCom API is øre already (eCom OpenAPI 2.0.3, `ShippingCost`:
 //! "Please note that this is not øre, and different from other amounts").
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// A currency that Vipps takes (ePayment OpenAPI 1.8.1, `Currency`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[non_exhaustive]
+pub enum Currency {
+    /// Norwegian kroner.
+    Nok,
+    /// Danish kroner.
+    Dkk,
+    /// Euros.
+    Eur,
+}
+
+impl Currency {
+    /// `NOK`, `DKK`, `EUR`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nok => "NOK",
+            Self::Dkk => "DKK",
+            Self::Eur => "EUR",
+        }
+    }
+}
 
 /// The most that a cost may be: 10 000 000 000 kroner. Beyond it is nobody's freight.
 const MOST_ORE: u64 = 1_000_000_000_000;
@@ -91,8 +117,8 @@ pub(crate) fn ore_to_json(ore: u64) -> Value {
     serde_json::from_str(&text).unwrap_or(Value::Null)
 }
 
-/// Øre as a person reads it: `1 328,90 kr`.
-pub(crate) fn readable(ore: u64) -> String {
+/// Minor units as a person reads them: `1 328,90 kr`, `1 328,90 €`.
+pub(crate) fn readable(ore: u64, currency: Currency) -> String {
     let whole = (ore / 100).to_string();
     let mut grouped = String::new();
     for (i, digit) in whole.chars().enumerate() {
@@ -101,7 +127,11 @@ pub(crate) fn readable(ore: u64) -> String {
         }
         grouped.push(digit);
     }
-    format!("{grouped},{:02} kr", ore % 100)
+    let sign = match currency {
+        Currency::Nok | Currency::Dkk => "kr",
+        Currency::Eur => "€",
+    };
+    format!("{grouped},{:02} {sign}", ore % 100)
 }
 
 #[cfg(test)]
@@ -154,7 +184,8 @@ mod tests {
 
     #[test]
     fn is_readable() {
-        assert_eq!(readable(132_890), "1\u{a0}328,90 kr");
-        assert_eq!(readable(5), "0,05 kr");
+        assert_eq!(readable(132_890, Currency::Nok), "1\u{a0}328,90 kr");
+        assert_eq!(readable(5, Currency::Dkk), "0,05 kr");
+        assert_eq!(readable(5, Currency::Eur), "0,05 €");
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How a [`Simulator`](crate::Simulator) is started. `Options::default()` listens on a free port of
 /// `127.0.0.1`, in real time, with the one well-known test unit, nothing resolved, and random
@@ -45,6 +45,20 @@ impl Default for Options {
     }
 }
 
+/// Where a sales unit is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[non_exhaustive]
+pub enum Country {
+    /// Norway.
+    #[default]
+    No,
+    /// Denmark.
+    Dk,
+    /// Finland.
+    Fi,
+}
+
 /// A sales unit with its keys and the settings that Vipps makes for it.
 ///
 /// Several units may share one `client_id` and secret, as with partner keys; the header
@@ -75,6 +89,8 @@ pub struct SalesUnit {
     /// Whether callbacks carry `merchantSerialNumber` as a number, as Vipps' samples do, instead
     /// of the string that its schema says.
     pub msn_as_number: bool,
+    /// Where it is.
+    pub country: Country,
 }
 
 impl Default for SalesUnit {
@@ -91,6 +107,7 @@ impl Default for SalesUnit {
             blocked: false,
             deactivated: false,
             msn_as_number: false,
+            country: Country::No,
         }
     }
 }

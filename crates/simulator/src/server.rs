@@ -19,10 +19,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::api;
 use crate::clock::Clock;
 use crate::control::{self, Control};
 use crate::dial::{Dial, Hosts, Pipe};
-use crate::ecom::{api, callback, landing};
+use crate::ecom::callback;
+use crate::landing;
 use crate::options::{Options, SalesUnit, StartError};
 use crate::refusal::BODY_TOO_LARGE;
 use crate::state::Shared;

@@ -11,10 +11,11 @@ use tokio::runtime::Handle;
 use crate::clock::{Clock, after};
 use crate::dial::Hosts;
 use crate::ecom::callback::Callback;
-use crate::ecom::payment::Payment;
 use crate::exchanges::Exchanges;
 use crate::faults::{Faults, Operation};
+use crate::ledger::Payment;
 use crate::options::SalesUnit;
+use crate::webhooks::{self, Event};
 
 /// The rate limits count over a minute (eCom guide, "Rate limiting").
 const MINUTE: Duration = Duration::from_secs(60);
@@ -56,6 +57,7 @@ impl Shared {
             exchanges: Exchanges::default(),
             outbox: Vec::new(),
             held: Vec::new(),
+            happened: BTreeMap::new(),
             transactions: 5_000_000_000,
             contexts: 0,
             counted: counted.then_some(0),
@@ -85,7 +87,7 @@ pub(crate) struct AccessToken {
 pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) units: Vec<SalesUnit>,
-    /// By MSN and orderId.
+    /// By MSN and orderId or reference: both APIs have one space of them.
     pub(crate) payments: BTreeMap<(String, String), Payment>,
     pub(crate) tokens: HashMap<String, AccessToken>,
     /// When the calls of the last minute came, by operation and key.
@@ -96,6 +98,8 @@ pub(crate) struct State {
     pub(crate) outbox: Vec<Callback>,
     /// Callbacks to be sent later, by the simulator's clock.
     pub(crate) held: Vec<(Timestamp, Callback)>,
+    /// What happened to payments made by ePayment, by MSN and reference, for the webhooks.
+    pub(crate) happened: BTreeMap<(String, String), Vec<Event>>,
     transactions: u64,
     contexts: u64,
     /// How many tokens were counted; `None`: tokens are random.
@@ -164,6 +168,26 @@ impl State {
         }
     }
 
+    /// Tells the webhooks what is new in a payment's history.
+    pub(crate) fn tell(&mut self, msn: &str, reference: &str) {
+        let Some(payment) = self.payment_mut(msn, reference) else {
+            return;
+        };
+        // Webhooks are only for payments made by ePayment (Webhooks guide).
+        if payment.order.epayment().is_none() {
+            return;
+        }
+        let news = payment.history.get(payment.told..).unwrap_or_default();
+        let news: Vec<Event> = news
+            .iter()
+            .map(|entry| Event::of(entry, payment.order.currency))
+            .collect();
+        payment.told = payment.history.len();
+        for event in news {
+            webhooks::happened(self, msn, reference, event);
+        }
+    }
+
     /// Ends what has run out of time, and puts into the outbox what is due.
     pub(crate) fn pass_time(&mut self) {
         let now = self.now();
@@ -178,8 +202,9 @@ impl State {
             if let Some(payment) = self.payments.get_mut(&key) {
                 payment.time_out(deadline, transaction_id);
                 tracing::info!(reference = key.1, msn = key.0, state = ?payment.state, "the payment's time ran out");
-                self.outbox.push(Callback::of(payment, deadline));
+                self.outbox.extend(Callback::of(payment, deadline));
             }
+            self.tell(&key.0, &key.1);
         }
         let (due, held) = std::mem::take(&mut self.held)
             .into_iter()

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Approval, Control, ControlError, PREFIX};
+use crate::customer::Address;
 use crate::ecom::callback::Forgery;
-use crate::ecom::customer::Address;
 use crate::exchanges::{Direction, ExchangeFilter};
 use crate::faults::Fault;
 use crate::options::SalesUnit;

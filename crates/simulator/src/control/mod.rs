@@ -10,17 +10,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::customer::{Address, User};
 use crate::ecom::callback::{self, Callback, Forgery, MadeUpCall, ShopAnswer};
 use crate::ecom::consent::{self, ConsentCall};
-use crate::ecom::customer::{Address, User};
-use crate::ecom::payment::{
-    CallbackReport, HistoryEntry, Note, Payment, PaymentState, Quote, ShippingOption,
-};
-use crate::ecom::shipping;
+use crate::ecom::{self, shipping};
 use crate::exchanges::{Exchange, ExchangeFilter};
 use crate::faults::Fault;
-use crate::options::SalesUnit;
-use crate::refusal::Refusal;
+use crate::ledger::{
+    Api, CallbackReport, Denial, HistoryEntry, Note, Payment, PaymentState, Quote, ShippingOption,
+};
+use crate::money::Currency;
+use crate::options::{Country, SalesUnit};
 use crate::state::{Shared, State};
 
 /// What all HTTP controls' paths start with; no path of the API does.
@@ -82,25 +82,33 @@ pub struct PaymentView {
     pub msn: String,
     /// The orderId.
     pub order_id: String,
+    /// The API that made it.
+    pub api: Api,
     /// Where it stands.
     pub state: PaymentState,
+    /// The same in ePayment's words: `CREATED`, `AUTHORIZED`, `ABORTED`, `EXPIRED`, `TERMINATED`.
+    pub epayment_state: &'static str,
+    /// The currency of all its amounts.
+    pub currency: Currency,
+    /// Where its sales unit is.
+    pub country: Country,
     /// Whether it is an express payment.
     pub express: bool,
     /// Whether the customer is in 3-D Secure.
     pub in_3ds: bool,
-    /// The amount of the initiate, in øre.
+    /// The amount of the initiate, in minor units.
     pub amount: u64,
     /// The text of the initiate.
     pub transaction_text: String,
-    /// What is reserved or sold, with shipping, in øre.
+    /// What is reserved or sold, with shipping, in minor units.
     pub authorised: u64,
-    /// What is captured, in øre.
+    /// What is captured, in minor units.
     pub captured: u64,
-    /// What is refunded, in øre.
+    /// What is refunded, in minor units.
     pub refunded: u64,
-    /// What was released by a cancel, in øre.
+    /// What was released by a cancel, in minor units.
     pub released: u64,
-    /// What can be captured still, in øre.
+    /// What can be captured still, in minor units.
     pub remaining_to_capture: u64,
     /// When it was initiated.
     pub created: Timestamp,
@@ -197,8 +205,12 @@ impl Control {
         PaymentView {
             msn: order.msn.clone(),
             order_id: order.order_id.clone(),
+            api: order.made_by(),
             state: payment.state,
-            express: order.express.is_some(),
+            epayment_state: payment.state.epayment(),
+            currency: order.currency,
+            country: order.country,
+            express: order.is_express(),
             in_3ds: payment.in_3ds,
             amount: order.amount,
             transaction_text: order.text.clone(),
@@ -209,7 +221,7 @@ impl Control {
             remaining_to_capture: payment.remaining_to_capture(),
             created: payment.created,
             ends: payment.deadline(),
-            landing_page: crate::ecom::landing::url(&self.shared.url, &payment.token),
+            landing_page: crate::landing::url(&self.shared.url, &payment.token),
             fall_back: order.fall_back.clone(),
             shipping: payment.chosen.clone(),
             address: payment.address.clone(),
@@ -237,7 +249,9 @@ impl Control {
                 msn: msn.to_owned(),
                 order_id: order_id.to_owned(),
             })?;
-        work(&mut moment, payment).map_err(ControlError::Conflict)
+        let done = work(&mut moment, payment).map_err(ControlError::Conflict);
+        state.tell(msn, order_id);
+        done
     }
 
     // What the customer does.
@@ -278,7 +292,7 @@ impl Control {
         let address = address.unwrap_or_default();
         address.check().map_err(ControlError::Invalid)?;
         let asked = self.with(msn, order_id, |moment, payment| {
-            if payment.order.express.is_none() {
+            if !payment.order.is_express() {
                 return Err("the payment is not an express payment".to_owned());
             }
             payment.open(moment.now)?;
@@ -309,13 +323,13 @@ impl Control {
     ) -> Result<Acted, ControlError> {
         let must_ask = self.with(msn, order_id, |moment, payment| {
             payment.open(moment.now)?;
-            Ok(payment.order.express.is_some() && payment.quotes.is_empty())
+            Ok(payment.order.is_express() && payment.quotes.is_empty())
         })?;
         if must_ask {
             self.shipping(msn, order_id, None).await?;
         }
         self.act(msn, order_id, |moment, payment| {
-            let chosen = if payment.order.express.is_some() {
+            let chosen = if payment.order.is_express() {
                 Some(choose(payment, approval.shipping_method_id.as_deref())?)
             } else {
                 None
@@ -381,11 +395,14 @@ impl Control {
                 (!payment.order.skip_landing_page).then(|| payment.order.fall_back.clone());
             Ok((Callback::of(payment, moment.now), payment.state, redirect))
         })?;
-        let report = callback::deliver(&self.shared, callback).await;
+        let report = match callback {
+            Some(callback) => Some(callback::deliver(&self.shared, callback).await),
+            None => None,
+        };
         let browser_url = redirect.as_deref().map(|url| self.browser_url(url));
         Ok(Acted {
             state,
-            callback: Some(report),
+            callback: report,
             redirect,
             browser_url,
         })
@@ -407,7 +424,7 @@ impl Control {
 
     // What the merchant does in Vipps' portal: the history shows it with an empty requestId.
 
-    /// A person captures in the portal; `None`: all that is left. Øre.
+    /// A person captures in the portal; `None`: all that is left. Minor units.
     ///
     /// # Errors
     /// The API would refuse it too.
@@ -420,7 +437,7 @@ impl Control {
         self.portal(msn, order_id, |payment, note| payment.capture(amount, note))
     }
 
-    /// A person refunds in the portal; `None`: all that is captured. Øre.
+    /// A person refunds in the portal; `None`: all that is captured. Minor units.
     ///
     /// # Errors
     /// The API would refuse it too.
@@ -445,7 +462,7 @@ impl Control {
         &self,
         msn: &str,
         order_id: &str,
-        work: impl FnOnce(&mut Payment, Note<'_>) -> Result<u64, &'static Refusal>,
+        work: impl FnOnce(&mut Payment, Note<'_>) -> Result<u64, Denial>,
     ) -> Result<PaymentView, ControlError> {
         self.with(msn, order_id, |moment, payment| {
             let note = Note {
@@ -454,7 +471,13 @@ impl Control {
                 request_id: "",
                 text: "Done in the portal",
             };
-            work(payment, note).map_err(|r| format!("{} ({}/{})", r.message, r.group, r.code))?;
+            work(payment, note).map_err(|denial| match payment.order.made_by() {
+                Api::Ecom => {
+                    let r = ecom::refusal(denial);
+                    format!("{} ({}/{})", r.message, r.group, r.code)
+                }
+                Api::Epayment => denial.why().to_owned(),
+            })?;
             Ok(self.view(payment))
         })
     }
@@ -467,7 +490,16 @@ impl Control {
             let of_user = |p: &&Payment| p.user.as_ref().is_some_and(|u| u.user_id == user_id);
             let payments = state.payments.values().filter(of_user);
             payments
-                .filter_map(|p| Some(p.order.express.as_ref()?.consent_removal_prefix.clone()))
+                .filter_map(|p| {
+                    Some(
+                        p.order
+                            .ecom()?
+                            .express
+                            .as_ref()?
+                            .consent_removal_prefix
+                            .clone(),
+                    )
+                })
                 .collect()
         };
         consent::remove_consent(&self.shared, prefixes, user_id).await

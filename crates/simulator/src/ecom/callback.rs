@@ -11,10 +11,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::payment::{CallbackReport, Payment};
 use super::shown::msn_value;
 use crate::clock::after;
 use crate::faults::{FaultKind, Operation};
+use crate::ledger::{CallbackReport, Payment, Terms};
 use crate::outgoing::{Call, NoAnswer, call};
 use crate::state::Shared;
 
@@ -34,15 +34,18 @@ pub(crate) struct Callback {
 }
 
 impl Callback {
-    pub(crate) fn of(payment: &Payment, at: Timestamp) -> Self {
-        Self {
+    /// `None`: the payment was not made by eCom, and has none.
+    pub(crate) fn of(payment: &Payment, at: Timestamp) -> Option<Self> {
+        let terms = payment.order.ecom()?;
+        let order_id = &payment.order.order_id;
+        Some(Self {
             msn: payment.order.msn.clone(),
-            order_id: payment.order.order_id.clone(),
-            url: callback_url(payment),
-            authorization: payment.order.auth_token.clone(),
+            order_id: order_id.clone(),
+            url: format!("{}/v2/payments/{order_id}", terms.callback_prefix),
+            authorization: terms.auth_token.clone(),
             body: payment.callback_body(at),
             held: false,
-        }
+        })
     }
 
     fn told(&self) -> String {
@@ -105,13 +108,6 @@ impl Callback {
         self.note(shared, report.clone());
         report
     }
-}
-
-fn callback_url(payment: &Payment) -> String {
-    format!(
-        "{}/v2/payments/{}",
-        payment.order.callback_prefix, payment.order.order_id
-    )
 }
 
 /// Sends a callback, with the fault that is set for it, if any. The report is that of the true one.
@@ -259,7 +255,7 @@ pub struct MadeUpCall {
     /// `POST`, `DELETE`, …
     pub method: String,
     /// The address. `{callbackPrefix}`, `{shippingDetailsPrefix}`, `{consentRemovalPrefix}` and
-    /// `{orderId}` are the payment's; `{wrongConsentRemovalPrefix}` has its last character changed.
+    /// `{orderId}` are the payment's, in ePayment `{callbackUrl}`; `{wrongConsentRemovalPrefix}` has its last character changed.
     pub url: String,
     /// The body.
     #[serde(default)]
@@ -278,7 +274,10 @@ fn changed(text: &str) -> String {
 }
 
 fn token(payment: &Payment, wanted: ForgedToken) -> Option<SecretString> {
-    let right = payment.order.auth_token.clone();
+    let right = match &payment.order.terms {
+        Terms::Ecom(terms) => terms.auth_token.clone(),
+        Terms::Epayment(terms) => terms.callback_token().cloned(),
+    };
     match wanted {
         ForgedToken::Right => right,
         ForgedToken::None => None,
@@ -315,15 +314,21 @@ pub(crate) async fn make_up(
 ) -> Result<ShopAnswer, String> {
     let method = Method::from_bytes(made_up.method.as_bytes())
         .map_err(|_| format!("there is no method {}", made_up.method))?;
-    let express = payment.order.express.as_ref();
+    let ecom = payment.order.ecom();
+    let express = ecom.and_then(|terms| terms.express.as_ref());
     let shipping = express.and_then(|express| express.shipping_details_prefix.clone());
     let consent = express.map(|express| express.consent_removal_prefix.clone());
+    let shipping_call = payment
+        .order
+        .epayment()
+        .and_then(|terms| terms.callback_url());
     let mut url = made_up.url;
     for (name, value) in [
         (
             "{callbackPrefix}",
-            Some(payment.order.callback_prefix.clone()),
+            ecom.map(|terms| terms.callback_prefix.clone()),
         ),
+        ("{callbackUrl}", shipping_call.map(str::to_owned)),
         ("{shippingDetailsPrefix}", shipping),
         (
             "{wrongConsentRemovalPrefix}",
@@ -380,7 +385,8 @@ pub(crate) async fn forge(
         headers.insert(name, value);
     }
     let now = shared.lock().now();
-    let mut callback = Callback::of(payment, now);
+    let mut callback = Callback::of(payment, now)
+        .ok_or("the payment was made by the ePayment API, which has no callback")?;
     if let Some(status) = forgery.status {
         callback.set("/transactionInfo/status", status.into());
     }

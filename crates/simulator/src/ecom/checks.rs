@@ -4,8 +4,8 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
-use super::auth::header;
 use super::schema;
+use crate::auth::header;
 use crate::faults::Operation;
 use crate::refusal::{
     CONTENT_TYPE as WRONG_CONTENT_TYPE, INVALID_FIELD, MALFORMED_JSON, ORDER_ID_UNKNOWN,

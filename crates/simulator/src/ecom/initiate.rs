@@ -1,17 +1,22 @@
 //! `POST /ecomm/v2/payments`.
 
+use std::time::Duration;
+
 use http::{HeaderMap, StatusCode};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::auth::{Caller, check_system_headers};
 use super::checks::{flag, json_body, limit, text};
-use super::landing;
-use super::payment::{Express, Order, Payment, ShippingOption};
 use super::schema::{self, EXPRESS};
 use super::shipping::{RawCost, read_options};
+use super::terms::{Express, Terms};
+use crate::auth::{Caller, check_system_headers};
+use crate::clock::days;
 use crate::faults::Operation;
+use crate::landing;
+use crate::ledger::{self, Order, Payment, ShippingOption};
+use crate::money::Currency;
 use crate::options::SalesUnit;
 use crate::refusal::{
     CONSENT_PREFIX_MISSING, INVALID_FIELD, INVALID_URL, MERCHANT_BLOCKED, MSN_OF_OTHERS,
@@ -31,6 +36,9 @@ const SCOPES: [&str; 6] = [
     "birthDate",
     "nin",
 ];
+
+/// Capture and cancel are possible for 180 days after the reservation.
+const CAPTURE_WINDOW: Duration = days(180);
 
 pub(super) fn initiate(
     state: &mut State,
@@ -77,7 +85,7 @@ pub(super) fn initiate(
     };
     let answer = json!({ "orderId": order.order_id, "url": url });
     let transaction_id = state.transaction_id();
-    let payment = Payment::new(order, token, state.now(), transaction_id);
+    let payment = Payment::new(order, token, state.now(), transaction_id, "");
     state.payments.insert(key, payment);
     Ok(Reply::json(StatusCode::OK, &answer))
 }
@@ -139,15 +147,21 @@ fn read_order(command: &Value, raw: &[u8], unit: &SalesUnit) -> Result<Order, Re
             .and_then(Value::as_u64)
             .unwrap_or(0),
         text: required("/transaction/transactionText"),
-        callback_prefix,
+        currency: Currency::Nok,
+        country: unit.country,
         fall_back,
-        auth_token: of("/merchantInfo/authToken").map(SecretString::from),
         phone,
         scope,
         skip_landing_page,
-        express,
         direct_capture: unit.direct_capture,
-        msn_as_number: unit.msn_as_number,
+        expires: None,
+        capture_for: CAPTURE_WINDOW,
+        terms: ledger::Terms::Ecom(Terms {
+            callback_prefix,
+            auth_token: of("/merchantInfo/authToken").map(SecretString::from),
+            express,
+            msn_as_number: unit.msn_as_number,
+        }),
     })
 }
 

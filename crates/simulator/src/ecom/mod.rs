@@ -1,15 +1,15 @@
-//! The eCom API v2 and its access token.
+//! The eCom API v2.
 
-pub(crate) mod api;
-mod auth;
 pub(crate) mod callback;
 mod checks;
 pub(crate) mod consent;
-pub(crate) mod customer;
 mod initiate;
-pub(crate) mod landing;
 mod operations;
-pub(crate) mod payment;
+pub(crate) mod routes;
 pub mod schema;
 pub(crate) mod shipping;
 pub(crate) mod shown;
+mod terms;
+
+pub(crate) use operations::{Endpoint, Remembered};
+pub(crate) use terms::{Terms, refusal};

@@ -4,17 +4,17 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::auth::{Caller, check_system_headers, header};
 use super::callback::Callback;
 use super::checks::{check_order_id, flag, json_body, limit, text, unknown};
-use super::customer::User;
-use super::payment::{Endpoint, Note, Payment, Remembered};
 use super::schema;
+use super::terms::refusal;
+use crate::auth::{Caller, check_system_headers, header};
 use crate::clock::written;
+use crate::customer::User;
 use crate::faults::Operation;
+use crate::ledger::{Note, Payment};
 use crate::refusal::{
-    APPROVE_NOT_ALLOWED, APPROVE_TOKEN, REQUEST_ID, RETRY_DIFFERS, RETRY_OTHER_AMOUNT, Refusal,
-    Refused,
+    APPROVE_NOT_ALLOWED, APPROVE_TOKEN, REQUEST_ID, RETRY_DIFFERS, RETRY_OTHER_AMOUNT, Refused,
 };
 use crate::server::Reply;
 use crate::state::State;
@@ -23,6 +23,21 @@ use crate::state::State;
 const REQUEST_ID_LENGTH: usize = 40;
 
 // Capture and refund.
+
+/// The endpoints with an idempotency key. The key is unique for order, MSN and endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Endpoint {
+    Capture,
+    Refund,
+}
+
+/// The first answer to a key.
+#[derive(Debug, Clone)]
+pub(crate) struct Remembered {
+    pub(crate) amount: Option<u64>,
+    pub(crate) text: String,
+    pub(crate) answer: (http::StatusCode, Value),
+}
 
 pub(super) fn modify(
     state: &mut State,
@@ -110,7 +125,7 @@ pub(super) fn modify(
             }
             (StatusCode::OK, body)
         }
-        Err(refusal) => refusal.plain().answer(&context_id),
+        Err(denial) => refusal(denial).plain().answer(&context_id),
     };
     // A refusal is remembered too: its key has had its answer.
     let remembered = Remembered {
@@ -161,7 +176,9 @@ pub(super) fn cancel(
         request_id: "",
         text: words,
     };
-    let amount = payment.cancel(release, note).map_err(Refusal::plain)?;
+    let amount = payment
+        .cancel(release, note)
+        .map_err(|denial| refusal(denial).plain())?;
     let mut answer = json!({
         "orderId": order_id,
         "transactionInfo": {
@@ -225,7 +242,7 @@ pub(super) fn force_approve(
     if text(&command, "/token").is_some_and(|token| token != payment.token) {
         return Err(APPROVE_TOKEN.plain());
     }
-    if payment.order.express.is_some() || payment.order.skip_landing_page {
+    if payment.order.is_express() || payment.order.skip_landing_page {
         return Err(APPROVE_NOT_ALLOWED.plain());
     }
     let given = text(&command, "/customerPhoneNumber").and_then(schema::mended_phone);
@@ -237,7 +254,7 @@ pub(super) fn force_approve(
         .map_err(|why| APPROVE_NOT_ALLOWED.plain().because(why))?;
     payment.user = Some(user);
     let callback = Callback::of(payment, now);
-    state.outbox.push(callback);
+    state.outbox.extend(callback);
     // The documents give the answer no body.
     Ok(Reply {
         status: StatusCode::OK,

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::customer::Address;
-use super::payment::{Payment, Quote, ShippingOption};
 use super::schema;
+use crate::customer::Address;
 use crate::faults::{FaultKind, Operation};
+use crate::ledger::{Payment, Quote, ShippingOption};
 use crate::money::ore_from_json;
 use crate::outgoing::{Call, NoAnswer, call};
 use crate::state::Shared;
@@ -29,7 +29,8 @@ const PAYMENT_FAILED: &str = "Payment failed";
 /// Asks the shop for the deliveries to an address, or takes the static ones.
 pub(crate) async fn quote(shared: &Shared, payment: &Payment, address: Address) -> Quote {
     let at = shared.lock().now();
-    let Some(express) = &payment.order.express else {
+    let terms = payment.order.ecom();
+    let Some(express) = terms.and_then(|terms| terms.express.as_ref()) else {
         return failed(
             at,
             address,
@@ -96,7 +97,7 @@ pub(crate) async fn quote(shared: &Shared, payment: &Payment, address: Address) 
     let request = Call {
         method: Method::POST,
         url: format!("{prefix}/v2/payments/{order_id}/shippingDetails"),
-        authorization: payment.order.auth_token.clone(),
+        authorization: terms.and_then(|terms| terms.auth_token.clone()),
         headers: http::HeaderMap::new(),
         body: Some(Bytes::from(body.to_string())),
         timeout,
@@ -210,6 +211,7 @@ pub(crate) fn read_options(items: &[Value], costs: &[&str]) -> Result<Vec<Shippi
             priority: item.get("priority").and_then(Value::as_i64),
             is_default: text(item, "isDefault") == "Y",
             shipping_method_id: id,
+            ..ShippingOption::default()
         });
     }
     // Ascending; those without a priority come last, in the order in which they came.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::payment::{Payment, PaymentState};
 use crate::clock::{days, written};
+use crate::ledger::{Payment, PaymentState};
 use crate::money::ore_to_json;
 
 /// Personal data is shown for 7 days after the reservation.
@@ -34,7 +34,7 @@ impl Payment {
 
     /// Express, or userinfo: the callback has the longer form.
     fn shares_profile(&self) -> bool {
-        self.order.express.is_some() || self.order.scope.is_some()
+        self.order.is_express() || self.order.scope.is_some()
     }
 
     /// The callback's body (eCom OpenAPI 2.0.3, `TransactionUpdateCallbackOneOf`).
@@ -48,8 +48,9 @@ impl Payment {
             .history
             .last()
             .map_or("", |e| e.transaction_id.as_str());
+        let msn_as_number = self.order.ecom().is_some_and(|terms| terms.msn_as_number);
         let mut body = json!({
-            "merchantSerialNumber": msn_value(&self.order.msn, self.order.msn_as_number),
+            "merchantSerialNumber": msn_value(&self.order.msn, msn_as_number),
             "orderId": self.order.order_id,
             "transactionInfo": {
                 "amount": amount,

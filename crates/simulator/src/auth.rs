@@ -155,20 +155,22 @@ impl Caller {
         })
     }
 
-    /// The MSN under which the caller has this order. With partner keys and no MSN all are searched.
+    /// The MSN under which the caller has this order of eCom's: eCom does not know what ePayment
+    /// made. With partner keys and no MSN all are searched.
     pub(crate) fn msn_of_order(
         &self,
         state: &State,
         order_id: &str,
         body_msn: Option<&str>,
     ) -> Result<Option<String>, Refused> {
+        let has = |u: &&SalesUnit| {
+            let payment = state.payment(&u.msn, order_id);
+            payment.is_some_and(|payment| payment.order.ecom().is_some())
+        };
         if body_msn.is_none() && self.header_msn.is_none() {
-            let has = |u: &&SalesUnit| state.payment(&u.msn, order_id).is_some();
             return Ok(self.units.iter().find(has).map(|u| u.msn.clone()));
         }
         let unit = self.named(body_msn)?;
-        Ok(unit
-            .filter(|u| state.payment(&u.msn, order_id).is_some())
-            .map(|u| u.msn.clone()))
+        Ok(unit.filter(has).map(|u| u.msn.clone()))
     }
 }

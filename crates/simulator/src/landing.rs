@@ -5,10 +5,10 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, L
 use http::{HeaderMap, Method, StatusCode};
 use maud::{DOCTYPE, Markup, html};
 
-use super::customer::{Address, User};
-use super::payment::PaymentState;
-use super::schema::mended_phone;
 use crate::control::{Approval, Control, Shown};
+use crate::customer::{Address, User};
+use crate::ecom::schema::mended_phone;
+use crate::ledger::PaymentState;
 use crate::money::readable;
 use crate::server::{Received, Reply};
 
@@ -160,7 +160,7 @@ fn summary(shown: &Shown) -> Markup {
             dt { "To" } dd { (shown.merchant) }
             dt { "Text" } dd { (view.transaction_text) }
             dt { "Order" } dd { (view.order_id) }
-            dt { "Amount" } dd.amount { (readable(view.amount)) }
+            dt { "Amount" } dd.amount { (readable(view.amount, view.currency)) }
         }
     }
 }
@@ -180,7 +180,7 @@ fn forms(shown: &Shown, action: &str) -> Markup {
                             input type="radio" name="delivery" value=(option.shipping_method_id)
                                 checked[n == default];
                             span { (option.shipping_method) }
-                            span.price { (readable(option.cost_ore)) }
+                            span.price { (readable(option.cost_ore, view.currency)) }
                         }
                     }
                     p.hint { "The delivery is added to the amount." }

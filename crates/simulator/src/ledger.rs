@@ -1,22 +1,21 @@
-//! One payment: its states, its sums and its history (eCom guide, "Payment states").
+//! One payment, whichever API made it: its states, its sums and its history (eCom guide, "Payment
+//! states"; ePayment guide, "Payment states").
 //!
-//! Everything here is pure: a moment goes in, the new state comes out; nothing waits or calls.
+//! Everything here is pure: a moment goes in, the new state comes out; nothing waits or calls. What
+//! isn't possible is a [`Denial`], which each API puts into its own words.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::customer::{Address, User};
 use crate::clock::{after, days, minutes};
-use crate::refusal::{
-    CANCEL_CAPTURED, CANCEL_DONE, CANCEL_IN_3DS, CANCEL_TOO_LATE, CAPTURE_DONE,
-    CAPTURE_NOT_ALLOWED, CAPTURE_NOT_RESERVED, CAPTURE_TOO_LATE, CAPTURE_TOO_MUCH,
-    REFUND_CANCELLED, REFUND_RESERVATION, REFUND_TOO_LATE, REFUND_TOO_MUCH, Refusal,
-};
+use crate::customer::{Address, User};
+use crate::ecom;
+use crate::epayment;
+use crate::money::Currency;
+use crate::options::Country;
 
 /// The link of the landing page can be opened for 5 minutes (knowledge base, "Timeouts").
 const LINK: Duration = minutes(5);
@@ -24,10 +23,20 @@ const LINK: Duration = minutes(5);
 const IN_APP: Duration = minutes(5);
 /// All in all a payment waits for 10 minutes.
 const WINDOW: Duration = minutes(10);
-/// Capture and cancel are possible for 180 days after the reservation.
-const CAPTURE_WINDOW: Duration = days(180);
 /// Refund is possible for 365 days after the reservation.
 const REFUND_WINDOW: Duration = days(365);
+
+/// The API that made a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Api {
+    /// The eCom API v2.
+    Ecom,
+    /// The ePayment API.
+    Epayment,
+}
+
 /// Where a payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,20 +62,47 @@ pub enum PaymentState {
     Failed,
 }
 
+impl PaymentState {
+    /// The same in ePayment's words (ePayment OpenAPI 1.8.1, `State`): what was authorised stays
+    /// so, whatever is captured, refunded or released.
+    pub(crate) const fn epayment(self) -> &'static str {
+        match self {
+            Self::Initiated | Self::Opened => "CREATED",
+            Self::Reserved | Self::Sale | Self::Voided => "AUTHORIZED",
+            Self::CancelledByUser => "ABORTED",
+            Self::CancelledByMerchant => "TERMINATED",
+            Self::TimedOut | Self::Failed => "EXPIRED",
+        }
+    }
+}
+
 /// One delivery that the shop offers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct ShippingOption {
-    /// `shippingMethodId`.
+    /// `shippingMethodId`, or the option's `id`.
     pub shipping_method_id: String,
-    /// `shippingMethod`: the text that the customer sees.
+    /// `shippingMethod`, or the option's `name`: the text that the customer sees.
     pub shipping_method: String,
-    /// The cost in øre.
+    /// The cost in minor units.
     pub cost_ore: u64,
     /// The place in the list, smallest first.
     pub priority: Option<i64>,
     /// Whether it is chosen unless the customer chooses another.
     pub is_default: bool,
+    /// `type` of its group (ePayment): `HOME_DELIVERY`, …
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// `brand` of its group (ePayment): `POSTEN`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
+    /// `meta` (ePayment).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<String>,
+    /// `estimatedDelivery` (ePayment).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_delivery: Option<String>,
 }
 
 /// What came of asking the shop for deliveries.
@@ -86,22 +122,76 @@ pub struct Quote {
     pub reason: Option<String>,
 }
 
+/// What happened to a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Created,
+    Authorised,
+    /// Authorised and captured in one (direct capture).
+    Sold,
+    Captured,
+    Refunded,
+    /// The customer cancelled.
+    Aborted,
+    /// The time ran out.
+    Expired,
+    /// The merchant cancelled before the customer approved.
+    Terminated,
+    /// What was not captured is released.
+    Released,
+}
+
+impl Kind {
+    /// eCom's word (eCom OpenAPI 2.0.3, `TransactionLogHistory`).
+    pub(crate) const fn operation(self) -> &'static str {
+        match self {
+            Self::Created => "INITIATE",
+            Self::Authorised => "RESERVE",
+            Self::Sold => "SALE",
+            Self::Captured => "CAPTURE",
+            Self::Refunded => "REFUND",
+            Self::Aborted | Self::Expired | Self::Terminated => "CANCEL",
+            Self::Released => "VOID",
+        }
+    }
+
+    /// ePayment's word (ePayment OpenAPI 1.8.1, `PaymentEventName`).
+    pub(crate) const fn event(self) -> &'static str {
+        match self {
+            Self::Created => "CREATED",
+            Self::Authorised | Self::Sold => "AUTHORIZED",
+            Self::Captured => "CAPTURED",
+            Self::Refunded => "REFUNDED",
+            Self::Aborted => "ABORTED",
+            Self::Expired => "EXPIRED",
+            Self::Terminated => "TERMINATED",
+            Self::Released => "CANCELLED",
+        }
+    }
+}
+
 /// A line of the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct HistoryEntry {
-    /// Øre.
+    /// Minor units.
     pub amount: u64,
-    /// `INITIATE`, `RESERVE`, `SALE`, `CAPTURE`, `REFUND`, `CANCEL`, `VOID`.
+    /// What it is to both APIs.
+    #[serde(skip)]
+    pub(crate) kind: Kind,
+    /// In eCom's words: `INITIATE`, `RESERVE`, `SALE`, `CAPTURE`, `REFUND`, `CANCEL`, `VOID`.
     pub operation: &'static str,
+    /// In ePayment's words: `CREATED`, `AUTHORIZED`, `CAPTURED`, `REFUNDED`, `ABORTED`, `EXPIRED`,
+    /// `TERMINATED`, `CANCELLED`.
+    pub event: &'static str,
     /// Whether it happened.
     pub operation_success: bool,
-    /// The merchant's `X-Request-Id`; empty where there was none.
+    /// The merchant's key, `X-Request-Id` or `Idempotency-Key`; empty where there was none.
     pub request_id: String,
     /// When.
     pub at: Timestamp,
-    /// Vipps' id of the transaction.
+    /// Vipps' id of it: `transactionId`, or the event's own `pspReference`.
     pub transaction_id: String,
     /// The text.
     pub transaction_text: String,
@@ -122,45 +212,134 @@ pub struct CallbackReport {
     pub error: Option<String>,
 }
 
-/// What an express payment has beside a regular one.
-#[derive(Debug, Clone)]
-pub(crate) struct Express {
-    pub(crate) consent_removal_prefix: String,
-    pub(crate) shipping_details_prefix: Option<String>,
-    pub(crate) static_options: Vec<ShippingOption>,
-}
-
-/// Everything an initiate settles.
+/// Everything that is settled when a payment is made.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
     pub(crate) msn: String,
+    /// `orderId`, `reference`.
     pub(crate) order_id: String,
+    /// Minor units, without a delivery.
     pub(crate) amount: u64,
+    pub(crate) currency: Currency,
+    /// Where the sales unit is.
+    pub(crate) country: Country,
     pub(crate) text: String,
-    pub(crate) callback_prefix: String,
+    /// Where the customer is sent back to; empty: nowhere.
     pub(crate) fall_back: String,
-    pub(crate) auth_token: Option<SecretString>,
     pub(crate) phone: Option<String>,
     pub(crate) scope: Option<String>,
     pub(crate) skip_landing_page: bool,
-    pub(crate) express: Option<Express>,
     pub(crate) direct_capture: bool,
-    pub(crate) msn_as_number: bool,
+    /// Until when it waits, where the merchant said so; `None`: the usual minutes.
+    pub(crate) expires: Option<Timestamp>,
+    /// How long after the reservation capture and cancel are possible.
+    pub(crate) capture_for: Duration,
+    /// What one API alone knows.
+    pub(crate) terms: Terms,
 }
 
-/// The endpoints with an idempotency key. The key is unique for order, MSN and endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Endpoint {
-    Capture,
-    Refund,
-}
-
-/// The first answer to a key.
+/// What one API alone knows of an order.
 #[derive(Debug, Clone)]
-pub(crate) struct Remembered {
-    pub(crate) amount: Option<u64>,
-    pub(crate) text: String,
-    pub(crate) answer: (http::StatusCode, Value),
+pub(crate) enum Terms {
+    Ecom(ecom::Terms),
+    Epayment(Box<epayment::Terms>),
+}
+
+impl Order {
+    pub(crate) const fn made_by(&self) -> Api {
+        match self.terms {
+            Terms::Ecom(_) => Api::Ecom,
+            Terms::Epayment(_) => Api::Epayment,
+        }
+    }
+
+    pub(crate) const fn ecom(&self) -> Option<&ecom::Terms> {
+        match &self.terms {
+            Terms::Ecom(terms) => Some(terms),
+            Terms::Epayment(_) => None,
+        }
+    }
+
+    pub(crate) fn epayment(&self) -> Option<&epayment::Terms> {
+        match &self.terms {
+            Terms::Ecom(_) => None,
+            Terms::Epayment(terms) => Some(terms),
+        }
+    }
+
+    pub(crate) const fn is_express(&self) -> bool {
+        match &self.terms {
+            Terms::Ecom(terms) => terms.express.is_some(),
+            Terms::Epayment(terms) => terms.shipping.is_some(),
+        }
+    }
+
+    /// The deliveries that the order brought along; empty: there are none, or the shop is asked.
+    pub(crate) fn fixed_options(&self) -> &[ShippingOption] {
+        match &self.terms {
+            Terms::Ecom(terms) => terms.express.as_ref().map_or(&[], |e| &e.static_options),
+            Terms::Epayment(terms) => terms.fixed_options(),
+        }
+    }
+}
+
+/// Why an operation on a payment isn't possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Denial {
+    /// Capture before the customer approved.
+    CaptureNotReserved,
+    /// Capture of a payment that ended before the customer approved, or was cancelled.
+    CaptureEnded,
+    /// Capture after the remainder was released.
+    CaptureReleased,
+    CaptureTooLate,
+    /// Capture of all that is left, when nothing is.
+    CaptureDone,
+    CaptureTooMuch {
+        left: u64,
+    },
+    /// Cancel after a capture, with nothing that may be released.
+    CancelCaptured,
+    /// Cancel of a payment that has ended or was cancelled.
+    CancelDone,
+    /// Cancel while the customer's approval is being worked on.
+    CancelProcessing,
+    CancelTooLate,
+    /// Refund before the customer approved.
+    RefundNotReserved,
+    /// Refund of what is reserved and not captured.
+    RefundNotCaptured,
+    /// Refund of a payment that ended or was cancelled.
+    RefundEnded,
+    RefundTooLate,
+    RefundTooMuch {
+        left: u64,
+    },
+}
+
+impl Denial {
+    /// Why, in words.
+    pub(crate) const fn why(self) -> &'static str {
+        match self {
+            Self::CaptureNotReserved => {
+                "the customer has not approved: there is nothing to capture"
+            }
+            Self::CaptureEnded => "the payment has ended or was cancelled: it cannot be captured",
+            Self::CaptureReleased => "what was left was released: it cannot be captured",
+            Self::CaptureTooLate => "the time for capture has passed",
+            Self::CaptureDone => "all of it is captured",
+            Self::CaptureTooMuch { .. } => "the amount exceeds what is left to capture",
+            Self::CancelCaptured => "it is captured: there is nothing to cancel",
+            Self::CancelDone => "it has ended or was cancelled already",
+            Self::CancelProcessing => "the customer's approval is being worked on",
+            Self::CancelTooLate => "the time for cancel has passed",
+            Self::RefundNotReserved => "the customer has not approved: there is nothing to refund",
+            Self::RefundNotCaptured => "nothing is captured: cancel it instead",
+            Self::RefundEnded => "the payment has ended or was cancelled: it cannot be refunded",
+            Self::RefundTooLate => "the time for refund has passed",
+            Self::RefundTooMuch { .. } => "the amount exceeds what is captured and not refunded",
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -172,8 +351,8 @@ pub(crate) struct Payment {
     pub(crate) created: Timestamp,
     opened: Option<Timestamp>,
     pub(crate) in_3ds: bool,
-    pub(super) declined: bool,
-    pub(super) reserved_at: Option<Timestamp>,
+    pub(crate) declined: bool,
+    pub(crate) reserved_at: Option<Timestamp>,
     pub(crate) authorised: u64,
     pub(crate) captured: u64,
     pub(crate) refunded: u64,
@@ -185,7 +364,10 @@ pub(crate) struct Payment {
     pub(crate) user_sees: Option<String>,
     pub(crate) history: Vec<HistoryEntry>,
     pub(crate) callbacks: Vec<CallbackReport>,
-    pub(crate) remembered: BTreeMap<(Endpoint, String), Remembered>,
+    /// eCom's idempotency keys.
+    pub(crate) remembered: BTreeMap<(ecom::Endpoint, String), ecom::Remembered>,
+    /// How many lines of the history have gone to the webhooks.
+    pub(crate) told: usize,
 }
 
 /// What goes into the history beside the operation.
@@ -197,7 +379,14 @@ pub(crate) struct Note<'a> {
 }
 
 impl Payment {
-    pub(crate) fn new(order: Order, token: String, at: Timestamp, transaction_id: String) -> Self {
+    /// A new payment; `key`: the merchant's, empty where the API has none.
+    pub(crate) fn new(
+        order: Order,
+        token: String,
+        at: Timestamp,
+        transaction_id: String,
+        key: &str,
+    ) -> Self {
         let text = order.text.clone();
         let mut payment = Self {
             token,
@@ -223,27 +412,30 @@ impl Payment {
             history: Vec::new(),
             callbacks: Vec::new(),
             remembered: BTreeMap::new(),
+            told: 0,
             order,
         };
         let amount = payment.order.amount;
         payment.write(
-            "INITIATE",
+            Kind::Created,
             amount,
             true,
             Note {
                 at,
                 transaction_id,
-                request_id: "",
+                request_id: key,
                 text: &text,
             },
         );
         payment
     }
 
-    fn write(&mut self, operation: &'static str, amount: u64, success: bool, note: Note<'_>) {
+    fn write(&mut self, kind: Kind, amount: u64, success: bool, note: Note<'_>) {
         self.history.push(HistoryEntry {
             amount,
-            operation,
+            kind,
+            operation: kind.operation(),
+            event: kind.event(),
             operation_success: success,
             request_id: note.request_id.to_owned(),
             at: note.at,
@@ -256,7 +448,7 @@ impl Payment {
         matches!(self.state, PaymentState::Initiated | PaymentState::Opened)
     }
 
-    pub(super) fn is_reserved(&self) -> bool {
+    pub(crate) fn is_reserved(&self) -> bool {
         matches!(self.state, PaymentState::Reserved | PaymentState::Sale)
     }
 
@@ -266,7 +458,7 @@ impl Payment {
             .saturating_sub(self.released)
     }
 
-    pub(super) fn remaining_to_refund(&self) -> u64 {
+    pub(crate) fn remaining_to_refund(&self) -> u64 {
         self.captured.saturating_sub(self.refunded)
     }
 
@@ -274,6 +466,9 @@ impl Payment {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         if !self.is_waiting() {
             return None;
+        }
+        if let Some(expires) = self.order.expires {
+            return Some(expires);
         }
         let window = after(self.created, WINDOW);
         Some(match self.opened {
@@ -288,7 +483,7 @@ impl Payment {
     pub(crate) fn open(&mut self, now: Timestamp) -> Result<(), String> {
         self.must_wait()?;
         if self.state == PaymentState::Initiated {
-            if now > after(self.created, LINK) {
+            if self.order.expires.is_none() && now > after(self.created, LINK) {
                 return Err("the link has expired: it can be opened for 5 minutes".to_owned());
             }
             self.opened = Some(now);
@@ -314,11 +509,11 @@ impl Payment {
         self.authorised = self.order.amount.saturating_add(shipping);
         self.reserved_at = Some(now);
         self.in_3ds = false;
-        let (state, operation) = if self.order.direct_capture {
+        let (state, kind) = if self.order.direct_capture {
             self.captured = self.authorised;
-            (PaymentState::Sale, "SALE")
+            (PaymentState::Sale, Kind::Sold)
         } else {
-            (PaymentState::Reserved, "RESERVE")
+            (PaymentState::Reserved, Kind::Authorised)
         };
         self.state = state;
         let text = self.order.text.clone();
@@ -328,7 +523,7 @@ impl Payment {
             request_id: "",
             text: &text,
         };
-        self.write(operation, self.authorised, true, note);
+        self.write(kind, self.authorised, true, note);
         Ok(())
     }
 
@@ -338,10 +533,10 @@ impl Payment {
         self.declined = true;
         self.in_3ds = false;
         let shipping = self.chosen.as_ref().map_or(0, |option| option.cost_ore);
-        let operation = if self.order.direct_capture {
-            "SALE"
+        let kind = if self.order.direct_capture {
+            Kind::Sold
         } else {
-            "RESERVE"
+            Kind::Authorised
         };
         let text = self.order.text.clone();
         let note = Note {
@@ -351,7 +546,7 @@ impl Payment {
             text: &text,
         };
         self.write(
-            operation,
+            kind,
             self.order.amount.saturating_add(shipping),
             false,
             note,
@@ -363,7 +558,12 @@ impl Payment {
     /// The customer cancels in the app.
     pub(crate) fn reject(&mut self, now: Timestamp, transaction_id: String) -> Result<(), String> {
         self.must_wait()?;
-        self.end(PaymentState::CancelledByUser, now, transaction_id);
+        self.end(
+            PaymentState::CancelledByUser,
+            Kind::Aborted,
+            now,
+            transaction_id,
+        );
         Ok(())
     }
 
@@ -374,10 +574,10 @@ impl Payment {
         } else {
             PaymentState::TimedOut
         };
-        self.end(state, at, transaction_id);
+        self.end(state, Kind::Expired, at, transaction_id);
     }
 
-    fn end(&mut self, state: PaymentState, at: Timestamp, transaction_id: String) {
+    fn end(&mut self, state: PaymentState, kind: Kind, at: Timestamp, transaction_id: String) {
         self.state = state;
         self.in_3ds = false;
         let text = self.order.text.clone();
@@ -387,96 +587,90 @@ impl Payment {
             request_id: "",
             text: &text,
         };
-        self.write("CANCEL", self.order.amount, true, note);
+        self.write(kind, self.order.amount, true, note);
     }
 
     // What the merchant does.
 
     /// Captures `amount`, or all that is left. Gives the amount.
-    pub(crate) fn capture(
-        &mut self,
-        amount: Option<u64>,
-        note: Note<'_>,
-    ) -> Result<u64, &'static Refusal> {
+    pub(crate) fn capture(&mut self, amount: Option<u64>, note: Note<'_>) -> Result<u64, Denial> {
         if self.is_waiting() {
-            return Err(CAPTURE_NOT_RESERVED);
+            return Err(Denial::CaptureNotReserved);
         }
-        if !self.is_reserved() || self.released > 0 {
-            return Err(CAPTURE_NOT_ALLOWED);
+        if !self.is_reserved() {
+            return Err(Denial::CaptureEnded);
         }
-        if self.later_than(CAPTURE_WINDOW, note.at) {
-            return Err(CAPTURE_TOO_LATE);
+        if self.released > 0 {
+            return Err(Denial::CaptureReleased);
+        }
+        if self.later_than(self.order.capture_for, note.at) {
+            return Err(Denial::CaptureTooLate);
         }
         let left = self.remaining_to_capture();
         let amount = match amount {
-            None if left == 0 => return Err(CAPTURE_DONE),
+            None if left == 0 => return Err(Denial::CaptureDone),
             None => left,
-            Some(amount) if amount > left => return Err(CAPTURE_TOO_MUCH),
+            Some(amount) if amount > left => return Err(Denial::CaptureTooMuch { left }),
             Some(amount) => amount,
         };
         self.captured = self.captured.saturating_add(amount);
-        self.write("CAPTURE", amount, true, note);
+        self.write(Kind::Captured, amount, true, note);
         Ok(amount)
     }
 
     /// Refunds `amount`, or all that is captured and not yet refunded. Gives the amount.
-    pub(crate) fn refund(
-        &mut self,
-        amount: Option<u64>,
-        note: Note<'_>,
-    ) -> Result<u64, &'static Refusal> {
-        if !self.is_waiting() && !self.is_reserved() {
-            return Err(REFUND_CANCELLED);
+    pub(crate) fn refund(&mut self, amount: Option<u64>, note: Note<'_>) -> Result<u64, Denial> {
+        if self.is_waiting() {
+            return Err(Denial::RefundNotReserved);
+        }
+        if !self.is_reserved() {
+            return Err(Denial::RefundEnded);
         }
         if self.captured == 0 {
-            return Err(REFUND_RESERVATION);
+            return Err(Denial::RefundNotCaptured);
         }
         if self.later_than(REFUND_WINDOW, note.at) {
-            return Err(REFUND_TOO_LATE);
+            return Err(Denial::RefundTooLate);
         }
         let left = self.remaining_to_refund();
         let amount = amount.unwrap_or(left);
         if amount > left || left == 0 {
-            return Err(REFUND_TOO_MUCH);
+            return Err(Denial::RefundTooMuch { left });
         }
         self.refunded = self.refunded.saturating_add(amount);
-        self.write("REFUND", amount, true, note);
+        self.write(Kind::Refunded, amount, true, note);
         Ok(amount)
     }
 
     /// Cancels the payment, or releases what is left of it. Gives the amount.
-    pub(crate) fn cancel(
-        &mut self,
-        release: bool,
-        note: Note<'_>,
-    ) -> Result<u64, &'static Refusal> {
+    pub(crate) fn cancel(&mut self, release: bool, note: Note<'_>) -> Result<u64, Denial> {
         if self.is_waiting() {
             if self.in_3ds {
-                return Err(CANCEL_IN_3DS);
+                return Err(Denial::CancelProcessing);
             }
             self.state = PaymentState::CancelledByMerchant;
-            self.write("CANCEL", self.order.amount, true, note);
+            self.write(Kind::Terminated, self.order.amount, true, note);
             return Ok(self.order.amount);
         }
         if !self.is_reserved() {
-            return Err(CANCEL_DONE);
+            return Err(Denial::CancelDone);
         }
         let left = self.remaining_to_capture();
         if self.captured > 0 && (!release || left == 0) {
-            return Err(CANCEL_CAPTURED);
+            return Err(Denial::CancelCaptured);
         }
-        if self.later_than(CAPTURE_WINDOW, note.at) {
-            return Err(CANCEL_TOO_LATE);
+        if self.later_than(self.order.capture_for, note.at) {
+            return Err(Denial::CancelTooLate);
         }
         self.released = left;
         if self.captured == 0 {
             self.state = PaymentState::Voided;
         }
-        self.write("VOID", left, true, note);
+        self.write(Kind::Released, left, true, note);
         Ok(left)
     }
 
-    pub(super) fn later_than(&self, window: Duration, now: Timestamp) -> bool {
+    pub(crate) fn later_than(&self, window: Duration, now: Timestamp) -> bool {
         self.reserved_at.is_some_and(|at| now > after(at, window))
     }
 
@@ -484,11 +678,7 @@ impl Payment {
     pub(crate) fn options(&self) -> &[ShippingOption] {
         match self.quotes.last() {
             Some(quote) => &quote.options,
-            None => self
-                .order
-                .express
-                .as_ref()
-                .map_or(&[], |e| &e.static_options),
+            None => self.order.fixed_options(),
         }
     }
 }
@@ -528,17 +718,18 @@ mod tests {
             order_id: "acme-1".to_owned(),
             amount: 10_000,
             text: "socks".to_owned(),
-            callback_prefix: String::new(),
             fall_back: String::new(),
-            auth_token: None,
             phone: None,
             scope: None,
             skip_landing_page: false,
-            express: None,
             direct_capture,
-            msn_as_number: false,
+            expires: None,
+            capture_for: days(180),
+            currency: Currency::Nok,
+            country: Country::No,
+            terms: Terms::Ecom(ecom::Terms::default()),
         };
-        Payment::new(order, String::new(), at, "1".to_owned())
+        Payment::new(order, String::new(), at, "1".to_owned(), "")
     }
 
     proptest! {

@@ -9,28 +9,19 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::auth::give_token;
-use super::callback::flush_soon;
-use super::initiate::initiate;
-use super::operations::{cancel, force_approve, modify, read};
-use super::payment::{Endpoint, Payment};
+use crate::auth::give_token;
+use crate::ecom::{self, callback::flush_soon};
 use crate::exchanges::{Direction, Exchange, shown_body, shown_headers};
 use crate::faults::{FaultKind, Operation};
 use crate::refusal::{LOCKED, Refused, UNKNOWN_PATH, azure_error, vipps_error};
 use crate::server::{Broken, Received, Reply};
 use crate::state::{Shared, State};
 
-/// A call that the API has.
+/// A call that one of the APIs has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Route {
     Token,
-    Initiate,
-    Capture(String),
-    Cancel(String),
-    Refund(String),
-    Details(String),
-    Status(String),
-    Approve(String),
+    Ecom(ecom::routes::Route),
 }
 
 impl Route {
@@ -39,29 +30,8 @@ impl Route {
             return (method == Method::POST).then_some(Self::Token);
         }
         let segments: Vec<&str> = path.split('/').skip(1).collect();
-        let id = |id: &str| id.to_owned();
-        match (method.as_str(), segments.as_slice()) {
-            ("POST", ["ecomm", "v2", "payments"]) => Some(Self::Initiate),
-            ("POST", ["ecomm", "v2", "payments", order, "capture"]) => {
-                Some(Self::Capture(id(order)))
-            }
-            ("PUT", ["ecomm", "v2", "payments", order, "cancel"]) => Some(Self::Cancel(id(order))),
-            ("POST", ["ecomm", "v2", "payments", order, "refund"]) => Some(Self::Refund(id(order))),
-            ("GET", ["ecomm", "v2", "payments", order, "details"]) => {
-                Some(Self::Details(id(order)))
-            }
-            ("GET", ["ecomm", "v2", "payments", order, "status"]) => Some(Self::Status(id(order))),
-            (
-                "POST",
-                [
-                    "ecomm",
-                    "v2",
-                    "integration-test",
-                    "payments",
-                    order,
-                    "approve",
-                ],
-            ) => Some(Self::Approve(id(order))),
+        match segments.as_slice() {
+            ["ecomm", rest @ ..] => ecom::routes::Route::of(method, rest).map(Self::Ecom),
             _ => None,
         }
     }
@@ -69,31 +39,14 @@ impl Route {
     const fn operation(&self) -> Operation {
         match self {
             Self::Token => Operation::Token,
-            Self::Initiate => Operation::Initiate,
-            Self::Capture(_) => Operation::Capture,
-            Self::Cancel(_) => Operation::Cancel,
-            Self::Refund(_) => Operation::Refund,
-            Self::Details(_) | Self::Status(_) => Operation::Details,
-            Self::Approve(_) => Operation::Approve,
+            Self::Ecom(route) => route.operation(),
         }
     }
 
     fn order_id(&self, body: &[u8]) -> Option<String> {
         match self {
             Self::Token => None,
-            // Read leniently: a fault or the record may want it even of a body that is refused.
-            Self::Initiate => {
-                let body: Value = serde_json::from_slice(body).ok()?;
-                body.pointer("/transaction/orderId")?
-                    .as_str()
-                    .map(str::to_owned)
-            }
-            Self::Capture(id)
-            | Self::Cancel(id)
-            | Self::Refund(id)
-            | Self::Details(id)
-            | Self::Status(id)
-            | Self::Approve(id) => Some(id.clone()),
+            Self::Ecom(route) => route.order_id(body),
         }
     }
 }
@@ -266,13 +219,7 @@ fn answer(state: &mut State, shared: &Shared, route: Option<&Route>, received: &
         Some(Route::Token) => {
             give_token(state, headers).map(|token| Reply::json(StatusCode::OK, &token))
         }
-        Some(Route::Initiate) => initiate(state, shared, headers, body),
-        Some(Route::Capture(order)) => modify(state, headers, body, order, Endpoint::Capture),
-        Some(Route::Refund(order)) => modify(state, headers, body, order, Endpoint::Refund),
-        Some(Route::Cancel(order)) => cancel(state, headers, body, order),
-        Some(Route::Details(order)) => read(state, headers, order, Payment::details),
-        Some(Route::Status(order)) => read(state, headers, order, |payment, _| payment.status()),
-        Some(Route::Approve(order)) => force_approve(state, headers, body, order),
+        Some(Route::Ecom(route)) => route.answer(state, shared, headers, body),
     };
     result.unwrap_or_else(|refused| refuse(state, &refused))
 }

@@ -1,0 +1,5 @@
+//! The ePayment API.
+
+mod terms;
+
+pub(crate) use terms::Terms;
