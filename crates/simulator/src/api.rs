@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::auth::give_token;
 use crate::ecom::{self, callback::flush_soon};
+use crate::epayment::{self, problem::Refusal};
 use crate::exchanges::{Direction, Exchange, shown_body, shown_headers};
 use crate::faults::{FaultKind, Operation};
 use crate::refusal::{LOCKED, Refused, UNKNOWN_PATH, azure_error, vipps_error};
@@ -22,6 +23,7 @@ use crate::state::{Shared, State};
 enum Route {
     Token,
     Ecom(ecom::routes::Route),
+    Epayment(epayment::routes::Route),
 }
 
 impl Route {
@@ -32,6 +34,9 @@ impl Route {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         match segments.as_slice() {
             ["ecomm", rest @ ..] => ecom::routes::Route::of(method, rest).map(Self::Ecom),
+            ["epayment", rest @ ..] => {
+                epayment::routes::Route::of(method, rest).map(Self::Epayment)
+            }
             _ => None,
         }
     }
@@ -40,6 +45,7 @@ impl Route {
         match self {
             Self::Token => Operation::Token,
             Self::Ecom(route) => route.operation(),
+            Self::Epayment(route) => route.operation(),
         }
     }
 
@@ -47,6 +53,7 @@ impl Route {
         match self {
             Self::Token => None,
             Self::Ecom(route) => route.order_id(body),
+            Self::Epayment(route) => route.reference(body),
         }
     }
 }
@@ -163,10 +170,23 @@ fn answer_with(
             let body = vipps_error(&group, &code, "Error by a fault", &state.context_id());
             (Ok(Reply::json(status, &body)), said("error, nothing done"))
         }
-        Some(FaultKind::Locked) => (
-            Ok(refuse(state, &LOCKED.plain())),
-            said("locked, nothing done"),
-        ),
+        Some(FaultKind::Locked) => {
+            let reply = match route {
+                Some(Route::Epayment(_)) => epayment::routes::locked(state, received.uri.path()),
+                _ => refuse(state, &LOCKED.plain()),
+            };
+            (Ok(reply), said("locked, nothing done"))
+        }
+        Some(FaultKind::Problem { status, code }) => {
+            let path = received.uri.path();
+            let reply = epayment::routes::problem(state, path, status, &code);
+            (Ok(reply), said("problem, nothing done"))
+        }
+        Some(FaultKind::StatusAsText) => {
+            let mut reply = answer(state, shared, route, received);
+            status_as_text(&mut reply);
+            (Ok(reply), said("status as text"))
+        }
         Some(FaultKind::Azure401) => {
             let body = azure_error(
                 401,
@@ -195,14 +215,32 @@ fn answer_with(
     }
 }
 
+/// As an older sample of a problem has it.
+fn status_as_text(reply: &mut Reply) {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body) else {
+        return;
+    };
+    if let Some(status) = body.get_mut("status").filter(|status| status.is_number()) {
+        *status = status.to_string().into();
+    }
+    reply.body = Bytes::from(body.to_string());
+}
+
 fn set_status(reply: &mut Reply, value: &str) {
     let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body) else {
         return;
     };
+    // The last event of ePayment's log.
+    if let Some(last) = body.as_array_mut().and_then(|events| events.last_mut())
+        && let Some(name) = last.get_mut("name")
+    {
+        *name = value.into();
+    }
     for place in [
         "/transactionLogHistory/0/operation",
         "/transactionInfo/status",
         "/transaction/status",
+        "/state",
     ] {
         if let Some(status) = body.pointer_mut(place) {
             *status = value.into();
@@ -220,6 +258,11 @@ fn answer(state: &mut State, shared: &Shared, route: Option<&Route>, received: &
             give_token(state, headers).map(|token| Reply::json(StatusCode::OK, &token))
         }
         Some(Route::Ecom(route)) => route.answer(state, shared, headers, body),
+        Some(Route::Epayment(route)) => match route.answer(state, shared, received) {
+            Err(Refusal::Problem(told)) => Ok(told.reply(received.uri.path(), &state.trace_id())),
+            Err(Refusal::Gateway(refused)) => Err(refused),
+            Ok(reply) => Ok(reply),
+        },
     };
     result.unwrap_or_else(|refused| refuse(state, &refused))
 }

@@ -42,15 +42,7 @@ fn same(secret: &SecretString, given: &str) -> bool {
 
 /// The `Vipps-System-*` headers are at most 30 characters long.
 pub(crate) fn check_system_headers(headers: &HeaderMap) -> Result<(), Refused> {
-    for name in SYSTEM_HEADERS {
-        if headers
-            .get(name)
-            .is_some_and(|value| value.len() > SYSTEM_HEADER_LENGTH)
-        {
-            return Err(HEADER_TOO_LONG.on(name));
-        }
-    }
-    Ok(())
+    long_system_header(headers).map_or(Ok(()), |name| Err(HEADER_TOO_LONG.on(name)))
 }
 
 /// `POST /accesstoken/get`. All values are strings, also the numbers.
@@ -98,6 +90,43 @@ pub(crate) fn give_token(state: &mut State, headers: &HeaderMap) -> Result<Value
     }))
 }
 
+/// The sales units that the keys of a call are for.
+pub(crate) fn units(state: &State, headers: &HeaderMap) -> Result<Vec<SalesUnit>, Refused> {
+    let key = header(headers, "Ocp-Apim-Subscription-Key").unwrap_or_default();
+    if !state.units.iter().any(|u| same(&u.subscription_key, key)) {
+        return Err(SUBSCRIPTION_KEY.plain());
+    }
+    let token = header(headers, AUTHORIZATION.as_str())
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .ok_or_else(|| TOKEN_MISSING.plain())?;
+    let known = state
+        .tokens
+        .get(token.trim())
+        .ok_or_else(|| TOKEN_INVALID.plain())?;
+    if known.ends <= state.now() {
+        return Err(TOKEN_EXPIRED.plain());
+    }
+    let units: Vec<SalesUnit> = state
+        .units
+        .iter()
+        .filter(|u| u.client_id == known.client_id && same(&u.subscription_key, key))
+        .cloned()
+        .collect();
+    if units.is_empty() {
+        return Err(TOKEN_INVALID.plain().because("it belongs to other keys"));
+    }
+    Ok(units)
+}
+
+/// The `Vipps-System-*` header that is longer than 30 characters, if one is.
+pub(crate) fn long_system_header(headers: &HeaderMap) -> Option<&'static str> {
+    SYSTEM_HEADERS.into_iter().find(|name| {
+        headers
+            .get(*name)
+            .is_some_and(|value| value.len() > SYSTEM_HEADER_LENGTH)
+    })
+}
+
 /// Who calls: the sales units that the keys are for.
 #[derive(Debug)]
 pub(crate) struct Caller {
@@ -106,31 +135,9 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Reads the keys of a call.
+    /// Reads the keys of a call, and its MSN as eCom wants it.
     pub(crate) fn of(state: &State, headers: &HeaderMap) -> Result<Self, Refused> {
-        let key = header(headers, "Ocp-Apim-Subscription-Key").unwrap_or_default();
-        if !state.units.iter().any(|u| same(&u.subscription_key, key)) {
-            return Err(SUBSCRIPTION_KEY.plain());
-        }
-        let token = header(headers, AUTHORIZATION.as_str())
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .ok_or_else(|| TOKEN_MISSING.plain())?;
-        let known = state
-            .tokens
-            .get(token.trim())
-            .ok_or_else(|| TOKEN_INVALID.plain())?;
-        if known.ends <= state.now() {
-            return Err(TOKEN_EXPIRED.plain());
-        }
-        let units: Vec<SalesUnit> = state
-            .units
-            .iter()
-            .filter(|u| u.client_id == known.client_id && same(&u.subscription_key, key))
-            .cloned()
-            .collect();
-        if units.is_empty() {
-            return Err(TOKEN_INVALID.plain().because("it belongs to other keys"));
-        }
+        let units = units(state, headers)?;
         let header_msn = header(headers, "Merchant-Serial-Number").map(str::to_owned);
         if header_msn
             .as_ref()

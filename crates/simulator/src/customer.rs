@@ -1,6 +1,10 @@
 //! The test customers and their addresses.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+
+use crate::options::Country;
 
 /// An address, as the customer chose it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +62,57 @@ impl Address {
         Ok(())
     }
 
-    /// The test customers' addresses; the first one, in Oslo, is the default.
+    /// The first test customer's address in a country (an ISO 3166 code).
+    #[must_use]
+    pub fn in_country(country: &str) -> Self {
+        let (line, post_code, city) = match country {
+            "DK" => ("Vesterbrogade 1", "1620", "København"),
+            "FI" => ("Mannerheimintie 1", "00100", "Helsinki"),
+            "SE" => ("Drottninggatan 1", "111 51", "Stockholm"),
+            _ => return Self::default(),
+        };
+        Self {
+            country: country.to_owned(),
+            ..Self::at(line, post_code, city)
+        }
+    }
+
+    /// Says what is wrong with the address for a payment that serves these countries, if anything:
+    /// beyond Norway only that nothing is missing.
+    pub(crate) fn check_in(&self, countries: &[String]) -> Result<(), String> {
+        if !countries.contains(&self.country) {
+            return Err(format!(
+                "the country {} is not served: only {} is",
+                self.country,
+                countries.join(", ")
+            ));
+        }
+        if self.country == "NO" {
+            return self.check();
+        }
+        if [&self.address_line1, &self.city, &self.post_code]
+            .iter()
+            .any(|part| part.trim().is_empty())
+        {
+            return Err("an address needs a street, a postcode and a place".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The test customers' addresses in these countries.
+    pub(crate) fn samples_in(countries: &[String]) -> Vec<Self> {
+        let mut samples = Vec::new();
+        for country in countries {
+            match country.as_str() {
+                "NO" => samples.extend(Self::samples()),
+                "DK" | "FI" | "SE" => samples.push(Self::in_country(country)),
+                _ => {}
+            }
+        }
+        samples
+    }
+
+    /// The test customers' addresses in Norway; the first one, in Oslo, is the default.
     #[must_use]
     pub fn samples() -> Vec<Self> {
         vec![
@@ -85,7 +139,7 @@ pub struct User {
     pub last_name: String,
     /// E-mail address.
     pub email: String,
-    /// Phone number, 8 digits.
+    /// Phone number: 8 digits in eCom, with the country's code in ePayment.
     pub mobile_number: String,
     /// Vipps' id of the customer; may hold `/`, `=` and `+`.
     pub user_id: String,
@@ -104,8 +158,34 @@ impl User {
             email: "user@example.com".to_owned(),
             mobile_number: mobile_number.to_owned(),
             user_id: format!("uiJ/skNQ+{mobile_number}=="),
-            sub: format!("c06c4afe-d9e1-4c5d-939a-{mobile_number:0>12}"),
+            sub: {
+                // The last twelve digits: more have no place in a UUID.
+                let padded = format!("{mobile_number:0>12}");
+                let from = padded.len().saturating_sub(12);
+                let digits = padded.get(from..).unwrap_or_default();
+                format!("c06c4afe-d9e1-4c5d-939a-{digits}")
+            },
         }
+    }
+
+    /// When every test customer was born, written as Vipps writes it: no zero before the day.
+    pub(crate) const BIRTH_DATE: &'static str = "1988-12-3";
+
+    /// How old every test customer is.
+    pub(crate) fn age(now: Timestamp) -> u8 {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let had_birthday = (today.month(), today.day()) >= (12, 3);
+        let years = today.year().saturating_sub(1988);
+        u8::try_from(years.saturating_sub(i16::from(!had_birthday))).unwrap_or(0)
+    }
+
+    /// The test customer of a country, as ePayment knows them.
+    pub(crate) fn of_country(country: Country) -> Self {
+        Self::with_phone(match country {
+            Country::No => "4791234567",
+            Country::Dk => "4520123456",
+            Country::Fi => "358401234567",
+        })
     }
 }
 

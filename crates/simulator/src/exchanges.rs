@@ -152,7 +152,12 @@ fn hide(value: &mut Value) -> bool {
             for (name, value) in object.iter_mut() {
                 if matches!(
                     name.as_str(),
-                    "authToken" | "access_token" | "client_secret" | "token"
+                    "authToken"
+                        | "access_token"
+                        | "callbackAuthorizationToken"
+                        | "client_secret"
+                        | "customerToken"
+                        | "token"
                 ) {
                     *value = HIDDEN.into();
                     hidden = true;

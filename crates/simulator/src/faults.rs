@@ -9,16 +9,18 @@ use serde::{Deserialize, Serialize};
 pub enum Operation {
     /// `POST /accesstoken/get`
     Token,
-    /// `POST /ecomm/v2/payments`
+    /// `POST /ecomm/v2/payments`, `POST /epayment/v1/payments`
     Initiate,
     /// `POST …/capture`
     Capture,
-    /// `PUT …/cancel`
+    /// `PUT …/cancel`; `POST …/cancel` in ePayment
     Cancel,
     /// `POST …/refund`
     Refund,
-    /// `GET …/details`, and the deprecated `…/status`
+    /// `GET …/details`, and the deprecated `…/status`; `GET …/payments/{reference}` in ePayment
     Details,
+    /// `GET …/events`, in ePayment
+    Events,
     /// `POST …/approve`: the test environment's force approve
     Approve,
     /// The callback, which the simulator sends.
@@ -70,7 +72,17 @@ pub enum FaultKind {
         /// `errorCode`
         code: String,
     },
-    /// Nothing is done; 423 with VippsError/94.
+    /// Nothing is done; this problem, in ePayment's shape.
+    Problem {
+        /// The HTTP status.
+        status: u16,
+        /// The `ErrorCode`; empty: none.
+        #[serde(default)]
+        code: String,
+    },
+    /// The `status` within a problem is a text. What is done is done.
+    StatusAsText,
+    /// Nothing is done; 423, in eCom with VippsError/94.
     Locked,
     /// The work and its answer wait, by Tokio's clock and not the simulator's; it is done also when the caller has hung up. The shipping call waits before it is sent, within its 10 s.
     Slow {
@@ -164,7 +176,7 @@ impl Fault {
     pub(crate) fn check(&self) -> Result<(), String> {
         use FaultKind::{
             CallbackForged, CallbackLate, CallbackLost, CallbackMsnNumber, CallbackTwice,
-            CallbackWrongAmount, Error, Page, Reset, Slow, Status, UnknownStatus,
+            CallbackWrongAmount, Error, Page, Problem, Reset, Slow, Status, UnknownStatus,
         };
         let fits = match (&self.kind, self.on) {
             (
@@ -180,6 +192,7 @@ impl Fault {
                 on,
                 Operation::Callback
                     | Operation::Details
+                    | Operation::Events
                     | Operation::Capture
                     | Operation::Cancel
                     | Operation::Refund
@@ -191,7 +204,10 @@ impl Fault {
             return Err("this kind of fault does not exist for this call".to_owned());
         }
         match self.kind {
-            Status { status, .. } | Error { status, .. } | Page { status }
+            Status { status, .. }
+            | Error { status, .. }
+            | Page { status }
+            | Problem { status, .. }
                 if !(200..=599).contains(&status) =>
             {
                 Err(format!("{status} is not an HTTP status from 200 to 599"))

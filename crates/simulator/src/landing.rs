@@ -8,7 +8,7 @@ use maud::{DOCTYPE, Markup, html};
 use crate::control::{Approval, Control, Shown};
 use crate::customer::{Address, User};
 use crate::ecom::schema::mended_phone;
-use crate::ledger::PaymentState;
+use crate::ledger::{Api, PaymentState};
 use crate::money::readable;
 use crate::server::{Received, Reply};
 
@@ -70,13 +70,13 @@ async fn act(control: &Control, msn: &str, order_id: &str, token: &str, form: &B
     let acted = match field(form, "action").as_deref() {
         Some("approve") => {
             let phone = field(form, "phone").unwrap_or_default();
-            let Some(phone) = mended_phone(&phone) else {
+            let Some(phone) = phone_of(control, msn, order_id, &phone) else {
                 return show(
                     control,
                     msn,
                     order_id,
                     token,
-                    Some("The phone number must have 8 digits."),
+                    Some("The phone number must have 8 digits, or its country's code before it."),
                 );
             };
             let approval = Approval {
@@ -88,7 +88,12 @@ async fn act(control: &Control, msn: &str, order_id: &str, token: &str, form: &B
         Some("reject") => control.reject(msn, order_id).await,
         Some("decline") => control.decline(msn, order_id),
         Some("deliveries") => {
-            let result = control.shipping(msn, order_id, Some(address(form))).await;
+            let samples = control
+                .shown(msn, order_id)
+                .map(|shown| shown.samples)
+                .unwrap_or_default();
+            let address = address(form, &samples);
+            let result = control.shipping(msn, order_id, Some(address)).await;
             let problem = result.err().map(|e| e.to_string());
             return show(control, msn, order_id, token, problem.as_deref());
         }
@@ -115,10 +120,28 @@ async fn act(control: &Control, msn: &str, order_id: &str, token: &str, form: &B
     }
 }
 
-fn address(form: &[u8]) -> Address {
+/// A phone number as the payment's API has it.
+fn phone_of(control: &Control, msn: &str, order_id: &str, typed: &str) -> Option<String> {
+    let api = control.payment(msn, order_id).ok()?.api;
+    match api {
+        Api::Ecom => mended_phone(typed),
+        Api::Epayment => {
+            let digits: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
+            let digits = digits.strip_prefix('+').unwrap_or(&digits).to_owned();
+            let whole =
+                (9..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+            // Norwegians leave their code out.
+            whole
+                .then_some(digits)
+                .or_else(|| mended_phone(typed).map(|national| format!("47{national}")))
+        }
+    }
+}
+
+fn address(form: &[u8], samples: &[Address]) -> Address {
     let chosen = field(form, "address").and_then(|n| n.parse::<usize>().ok());
-    if let Some(sample) = chosen.and_then(|n| Address::samples().into_iter().nth(n)) {
-        return sample;
+    if let Some(sample) = chosen.and_then(|n| samples.get(n)) {
+        return sample.clone();
     }
     let text = |name| field(form, name).unwrap_or_default();
     Address {
@@ -126,7 +149,9 @@ fn address(form: &[u8]) -> Address {
         address_line2: field(form, "line2").filter(|line| !line.is_empty()),
         post_code: text("postCode"),
         city: text("city"),
-        country: "NO".to_owned(),
+        country: samples
+            .first()
+            .map_or_else(|| "NO".to_owned(), |sample| sample.country.clone()),
     }
 }
 
@@ -146,6 +171,9 @@ fn show(control: &Control, msn: &str, order_id: &str, token: &str, problem: Opti
         @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
         @else if let Some(sees) = &shown.view.user_sees { p.problem role="alert" { (sees) } }
         @match shown.view.state {
+            PaymentState::Initiated | PaymentState::Opened if shown.processing => {
+                p.state { "The payment is being worked on." }
+            }
             PaymentState::Initiated | PaymentState::Opened => (forms(&shown, &action)),
             state => (ended(control, &shown, state)),
         }
@@ -169,7 +197,7 @@ fn forms(shown: &Shown, action: &str) -> Markup {
     let view = &shown.view;
     let can_approve = !view.express || !shown.options.is_empty();
     html! {
-        @if view.express { (address_form(view.address.as_ref(), action)) }
+        @if view.express { (address_form(&shown.samples, view.address.as_ref(), action)) }
         form method="post" action=(action) {
             @if view.express && !shown.options.is_empty() {
                 fieldset {
@@ -179,7 +207,12 @@ fn forms(shown: &Shown, action: &str) -> Markup {
                         label.choice {
                             input type="radio" name="delivery" value=(option.shipping_method_id)
                                 checked[n == default];
-                            span { (option.shipping_method) }
+                            span {
+                                (option.shipping_method)
+                                @for more in [&option.estimated_delivery, &option.meta].into_iter().flatten() {
+                                    " · " (more)
+                                }
+                            }
                             span.price { (readable(option.cost_ore, view.currency)) }
                         }
                     }
@@ -207,8 +240,7 @@ fn forms(shown: &Shown, action: &str) -> Markup {
     }
 }
 
-fn address_form(chosen: Option<&Address>, action: &str) -> Markup {
-    let samples = Address::samples();
+fn address_form(samples: &[Address], chosen: Option<&Address>, action: &str) -> Markup {
     let known = chosen.and_then(|address| samples.iter().position(|sample| sample == address));
     let typed = chosen.filter(|_| known.is_none());
     let checked = if typed.is_some() {
@@ -254,7 +286,9 @@ fn ended(control: &Control, shown: &Shown, state: PaymentState) -> Markup {
     };
     html! {
         p.state { (text) }
-        p { a href=(safe_link(&control.browser_url(&shown.view.fall_back))) { "Back to the shop" } }
+        @if !shown.view.fall_back.is_empty() {
+            p { a href=(safe_link(&control.browser_url(&shown.view.fall_back))) { "Back to the shop" } }
+        }
     }
 }
 

@@ -351,6 +351,12 @@ pub(crate) struct Payment {
     pub(crate) created: Timestamp,
     opened: Option<Timestamp>,
     pub(crate) in_3ds: bool,
+    /// The customer approved, and until then nobody knows what came of it.
+    pub(crate) processing: Option<Timestamp>,
+    /// Approved by force, and not in the app.
+    pub(crate) forced: bool,
+    /// The time for capture ran out, and Vipps released the rest.
+    pub(crate) lapsed: bool,
     pub(crate) declined: bool,
     pub(crate) reserved_at: Option<Timestamp>,
     pub(crate) authorised: u64,
@@ -398,6 +404,9 @@ impl Payment {
             created: at,
             opened: None,
             in_3ds: false,
+            processing: None,
+            forced: false,
+            lapsed: false,
             declined: false,
             reserved_at: None,
             authorised: 0,
@@ -467,14 +476,59 @@ impl Payment {
         if !self.is_waiting() {
             return None;
         }
-        if let Some(expires) = self.order.expires {
-            return Some(expires);
+        if let Some(at) = self.processing.or(self.order.expires) {
+            return Some(at);
         }
         let window = after(self.created, WINDOW);
         Some(match self.opened {
             Some(opened) => after(opened, IN_APP).min(window),
             None => window,
         })
+    }
+
+    /// When time alone changes something next.
+    pub(crate) fn next_change(&self) -> Option<Timestamp> {
+        self.deadline().or_else(|| {
+            // Only ePayment is documented to release what is left after the deadline.
+            let lapses = self.is_reserved()
+                && self.order.made_by() == Api::Epayment
+                && self.remaining_to_capture() > 0;
+            let reserved_at = self.reserved_at.filter(|_| lapses)?;
+            let capture_by = after(reserved_at, self.order.capture_for);
+            // On the deadline itself a capture is in time.
+            Some(after(capture_by, Duration::from_millis(1)))
+        })
+    }
+
+    /// Time has passed. `at` is the moment that [`next_change`](Self::next_change) gave.
+    pub(crate) fn run_out(&mut self, at: Timestamp, transaction_id: String) {
+        if self.processing.take().is_some() {
+            // It waits and isn't processing any more: nothing stands in the way.
+            let _ = self.approve(at, transaction_id);
+        } else if self.is_waiting() {
+            self.time_out(at, transaction_id);
+        } else {
+            self.lapsed = true;
+            let note = Note {
+                at,
+                transaction_id,
+                request_id: "",
+                text: "",
+            };
+            self.release(note);
+        }
+    }
+
+    pub(crate) const fn is_processing(&self) -> bool {
+        self.processing.is_some()
+    }
+
+    /// Whether the merchant cancelled it, before or after the approval.
+    pub(crate) const fn was_cancelled(&self) -> bool {
+        matches!(
+            self.state,
+            PaymentState::CancelledByMerchant | PaymentState::Voided
+        )
     }
 
     // What the customer does.
@@ -492,7 +546,10 @@ impl Payment {
         Ok(())
     }
 
-    fn must_wait(&self) -> Result<(), String> {
+    pub(crate) fn must_wait(&self) -> Result<(), String> {
+        if self.is_processing() {
+            return Err("the approval is being worked on".to_owned());
+        }
         if self.is_waiting() {
             return Ok(());
         }
@@ -527,8 +584,13 @@ impl Payment {
         Ok(())
     }
 
-    /// The customer's card is declined. The payment stays open: another card may do.
-    pub(crate) fn decline(&mut self, now: Timestamp, transaction_id: String) -> Result<(), String> {
+    /// The customer's card is declined, and `user_sees` says why. The payment stays open: another card may do.
+    pub(crate) fn decline(
+        &mut self,
+        now: Timestamp,
+        transaction_id: String,
+        user_sees: &str,
+    ) -> Result<(), String> {
         self.must_wait()?;
         self.declined = true;
         self.in_3ds = false;
@@ -551,7 +613,7 @@ impl Payment {
             false,
             note,
         );
-        self.user_sees = Some("Your card was declined. Try another one.".to_owned());
+        self.user_sees = Some(user_sees.to_owned());
         Ok(())
     }
 
@@ -597,6 +659,9 @@ impl Payment {
         if self.is_waiting() {
             return Err(Denial::CaptureNotReserved);
         }
+        if self.lapsed {
+            return Err(Denial::CaptureTooLate);
+        }
         if !self.is_reserved() {
             return Err(Denial::CaptureEnded);
         }
@@ -616,6 +681,17 @@ impl Payment {
         self.captured = self.captured.saturating_add(amount);
         self.write(Kind::Captured, amount, true, note);
         Ok(amount)
+    }
+
+    /// Whether a capture of `amount` would be possible.
+    pub(crate) fn would_capture(&self, amount: u64, at: Timestamp) -> bool {
+        let note = Note {
+            at,
+            transaction_id: String::new(),
+            request_id: "",
+            text: "",
+        };
+        self.clone().capture(Some(amount), note).is_ok()
     }
 
     /// Refunds `amount`, or all that is captured and not yet refunded. Gives the amount.
@@ -645,12 +721,15 @@ impl Payment {
     /// Cancels the payment, or releases what is left of it. Gives the amount.
     pub(crate) fn cancel(&mut self, release: bool, note: Note<'_>) -> Result<u64, Denial> {
         if self.is_waiting() {
-            if self.in_3ds {
+            if self.in_3ds || self.is_processing() {
                 return Err(Denial::CancelProcessing);
             }
             self.state = PaymentState::CancelledByMerchant;
             self.write(Kind::Terminated, self.order.amount, true, note);
             return Ok(self.order.amount);
+        }
+        if self.lapsed {
+            return Err(Denial::CancelTooLate);
         }
         if !self.is_reserved() {
             return Err(Denial::CancelDone);
@@ -662,12 +741,17 @@ impl Payment {
         if self.later_than(self.order.capture_for, note.at) {
             return Err(Denial::CancelTooLate);
         }
+        Ok(self.release(note))
+    }
+
+    fn release(&mut self, note: Note<'_>) -> u64 {
+        let left = self.remaining_to_capture();
         self.released = left;
         if self.captured == 0 {
             self.state = PaymentState::Voided;
         }
         self.write(Kind::Released, left, true, note);
-        Ok(left)
+        left
     }
 
     pub(crate) fn later_than(&self, window: Duration, now: Timestamp) -> bool {
@@ -748,7 +832,7 @@ mod tests {
                     Act::Refund(amount) => payment.refund(amount, note()).is_err(),
                     Act::Cancel(release) => payment.cancel(release, note()).is_err(),
                     Act::Approve => payment.approve(now, id).is_err(),
-                    Act::Decline => payment.decline(now, id).is_err(),
+                    Act::Decline => payment.decline(now, id, "").is_err(),
                     Act::Reject => payment.reject(now, id).is_err(),
                     Act::Pass(n) => { now = after(now, days(n)); false }
                 };

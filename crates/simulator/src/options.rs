@@ -2,10 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+use crate::clock::days;
+use crate::money::Currency;
 
 /// How a [`Simulator`](crate::Simulator) is started. `Options::default()` listens on a free port of
 /// `127.0.0.1`, in real time, with the one well-known test unit, nothing resolved, and random
@@ -80,17 +84,38 @@ pub struct SalesUnit {
     pub direct_capture: bool,
     /// Whether `skipLandingPage` is allowed; without it Merchant/38.
     pub skip_landing_page: bool,
-    /// Whether the scope `nin` is allowed; without it Merchant/51.
+    /// Whether the scope `nin` is allowed; without it Merchant/51 or 5030.
     pub national_identity_number: bool,
-    /// Whether the merchant is blocked: initiate is refused with Merchant/31.
+    /// Whether the merchant is blocked: initiate is refused with Merchant/31 or
+    /// 5070.
     pub blocked: bool,
-    /// Whether the sales unit is deactivated: initiate is refused with Merchant/37.
+    /// Whether the sales unit is deactivated: initiate is refused with Merchant/37
+    /// or 5070.
     pub deactivated: bool,
     /// Whether callbacks carry `merchantSerialNumber` as a number, as Vipps' samples do, instead
     /// of the string that its schema says.
     pub msn_as_number: bool,
-    /// Where it is.
+    /// Where it is. What follows is ePayment's.
     pub country: Country,
+    /// The currencies that it takes; empty: its country's alone. Another one is 5040.
+    pub currencies: Vec<Currency>,
+    /// Whether Express is approved; without it 5020.
+    pub express: bool,
+    /// Whether long-living payments are approved; without it 5050.
+    pub long_living: bool,
+    /// Whether it may capture a part; without it 6140.
+    pub partial_capture: bool,
+    /// Whether freestanding card payments are approved; without it 5070.
+    pub credit_card: bool,
+    /// Whether a Danish or Finnish unit may capture later than after 14 days.
+    pub late_capture: bool,
+    /// Whether `PUSH_MESSAGE` is approved; without it 5080.
+    pub push_message: bool,
+    /// How many seconds after the approval `sub` and `userDetails` are there.
+    pub profile_after: u64,
+    /// Whether the shipping call writes the address as `addressLine1`, as Vipps' own plugins read
+    /// it, instead of the `AddressLine1` of the schema.
+    pub camel_case_address: bool,
 }
 
 impl Default for SalesUnit {
@@ -108,11 +133,61 @@ impl Default for SalesUnit {
             deactivated: false,
             msn_as_number: false,
             country: Country::No,
+            currencies: Vec::new(),
+            express: true,
+            long_living: false,
+            partial_capture: true,
+            credit_card: true,
+            late_capture: false,
+            push_message: false,
+            profile_after: 0,
+            camel_case_address: false,
+        }
+    }
+}
+
+impl Country {
+    /// `NO`, `DK`, `FI`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "NO",
+            Self::Dk => "DK",
+            Self::Fi => "FI",
+        }
+    }
+
+    /// Its currency.
+    #[must_use]
+    pub const fn currency(self) -> Currency {
+        match self {
+            Self::No => Currency::Nok,
+            Self::Dk => Currency::Dkk,
+            Self::Fi => Currency::Eur,
         }
     }
 }
 
 impl SalesUnit {
+    /// Whether ePayment takes this currency here.
+    pub(crate) fn takes(&self, currency: Currency) -> bool {
+        if self.currencies.is_empty() {
+            self.country.currency() == currency
+        } else {
+            self.currencies.contains(&currency)
+        }
+    }
+
+    /// How long after the reservation ePayment's capture and cancel are possible (ePayment guide,
+    /// "Capture").
+    pub(crate) const fn capture_for(&self) -> Duration {
+        match self.country {
+            Country::No => days(180),
+            Country::Dk | Country::Fi if self.late_capture => days(180),
+            Country::Dk | Country::Fi => days(14),
+        }
+    }
+
     /// Says what is wrong with the unit, if anything.
     pub(crate) fn check(&self) -> Result<(), String> {
         if !(5..=6).contains(&self.msn.len()) || !self.msn.bytes().all(|b| b.is_ascii_digit()) {

@@ -50,7 +50,7 @@ pub(crate) struct Received {
 }
 
 /// An answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: Vec<(HeaderName, String)>,

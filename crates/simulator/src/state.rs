@@ -13,6 +13,7 @@ use crate::dial::Hosts;
 use crate::ecom::callback::Callback;
 use crate::exchanges::Exchanges;
 use crate::faults::{Faults, Operation};
+use crate::idempotency::Keys;
 use crate::ledger::Payment;
 use crate::options::SalesUnit;
 use crate::webhooks::{self, Event};
@@ -58,6 +59,7 @@ impl Shared {
             outbox: Vec::new(),
             held: Vec::new(),
             happened: BTreeMap::new(),
+            keys: Keys::default(),
             transactions: 5_000_000_000,
             contexts: 0,
             counted: counted.then_some(0),
@@ -100,6 +102,8 @@ pub(crate) struct State {
     pub(crate) held: Vec<(Timestamp, Callback)>,
     /// What happened to payments made by ePayment, by MSN and reference, for the webhooks.
     pub(crate) happened: BTreeMap<(String, String), Vec<Event>>,
+    /// ePayment's idempotency keys.
+    pub(crate) keys: Keys,
     transactions: u64,
     contexts: u64,
     /// How many tokens were counted; `None`: tokens are random.
@@ -121,6 +125,13 @@ impl State {
     pub(crate) fn context_id(&mut self) -> String {
         self.contexts = self.contexts.saturating_add(1);
         format!("f70b8bf7-c843-4bea-95d9-{:012x}", self.contexts)
+    }
+
+    /// A new `traceId` for a problem: it counts, so that runs are alike.
+    pub(crate) fn trace_id(&mut self) -> String {
+        self.contexts = self.contexts.saturating_add(1);
+        let count = self.contexts;
+        format!("00-813b63975adcaaeef2b0{count:012x}-706492e9{count:08x}-01")
     }
 
     /// A new token of 64 hex digits: random, or counted where runs are to be alike. `None`: the
@@ -191,20 +202,26 @@ impl State {
     /// Ends what has run out of time, and puts into the outbox what is due.
     pub(crate) fn pass_time(&mut self) {
         let now = self.now();
-        let ended: Vec<((String, String), Timestamp)> = self
-            .payments
-            .iter()
-            .filter_map(|(key, payment)| Some((key.clone(), payment.deadline()?)))
-            .filter(|(_, deadline)| *deadline <= now)
-            .collect();
-        for (key, deadline) in ended {
-            let transaction_id = self.transaction_id();
-            if let Some(payment) = self.payments.get_mut(&key) {
-                payment.time_out(deadline, transaction_id);
-                tracing::info!(reference = key.1, msn = key.0, state = ?payment.state, "the payment's time ran out");
-                self.outbox.extend(Callback::of(payment, deadline));
+        // One after the other: what happened in between may have a time of its own.
+        loop {
+            let changes: Vec<((String, String), Timestamp)> = self
+                .payments
+                .iter()
+                .filter_map(|(key, payment)| Some((key.clone(), payment.next_change()?)))
+                .filter(|(_, at)| *at <= now)
+                .collect();
+            if changes.is_empty() {
+                break;
             }
-            self.tell(&key.0, &key.1);
+            for (key, at) in changes {
+                let transaction_id = self.transaction_id();
+                if let Some(payment) = self.payments.get_mut(&key) {
+                    payment.run_out(at, transaction_id);
+                    tracing::info!(reference = key.1, msn = key.0, state = ?payment.state, "the payment's time ran out");
+                    self.outbox.extend(Callback::of(payment, at));
+                }
+                self.tell(&key.0, &key.1);
+            }
         }
         let (due, held) = std::mem::take(&mut self.held)
             .into_iter()

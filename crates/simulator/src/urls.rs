@@ -12,7 +12,12 @@ const MAX_LENGTH: usize = 255;
 
 /// A URL that Vipps calls (callback, shipping, consent removal): HTTPS, a public host, a usual port.
 pub(crate) fn callable(text: &str) -> Result<Url, String> {
-    let url = parse(text)?;
+    callable_within(text, MAX_LENGTH)
+}
+
+/// The same, with a length of its own.
+pub(crate) fn callable_within(text: &str, most: usize) -> Result<Url, String> {
+    let url = parse(text, most)?;
     if url.scheme() != "https" {
         return Err("must use HTTPS".to_owned());
     }
@@ -30,7 +35,12 @@ pub(crate) fn fall_back(text: &str, is_app: bool) -> Result<(), String> {
             Ok(())
         };
     }
-    let url = parse(text)?;
+    shown_within(text, MAX_LENGTH)
+}
+
+/// A URL that the customer opens: HTTPS, or an app's own scheme.
+pub(crate) fn shown_within(text: &str, most: usize) -> Result<(), String> {
+    let url = parse(text, most)?;
     match url.scheme() {
         "https" => public(&url),
         "http" => Err("must use HTTPS".to_owned()),
@@ -40,9 +50,9 @@ pub(crate) fn fall_back(text: &str, is_app: bool) -> Result<(), String> {
     }
 }
 
-fn parse(text: &str) -> Result<Url, String> {
-    if text.chars().count() > MAX_LENGTH {
-        return Err(format!("is longer than {MAX_LENGTH} characters"));
+fn parse(text: &str, most: usize) -> Result<Url, String> {
+    if text.chars().count() > most {
+        return Err(format!("is longer than {most} characters"));
     }
     if text
         .chars()

@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::customer::{Address, User};
+use crate::ecom;
 use crate::ecom::callback::{self, Callback, Forgery, MadeUpCall, ShopAnswer};
 use crate::ecom::consent::{self, ConsentCall};
-use crate::ecom::{self, shipping};
+use crate::epayment;
+use crate::epayment::magic::Magic;
 use crate::exchanges::{Exchange, ExchangeFilter};
 use crate::faults::Fault;
 use crate::ledger::{
@@ -44,6 +47,13 @@ pub enum ControlError {
     /// What was asked for makes no sense.
     #[error("{0}")]
     Invalid(String),
+}
+
+fn not_found(msn: &str, order_id: &str) -> ControlError {
+    ControlError::NotFound {
+        msn: msn.to_owned(),
+        order_id: order_id.to_owned(),
+    }
 }
 
 /// How a payment is approved. What is `None` is the default: the default delivery, the test
@@ -132,6 +142,10 @@ pub struct PaymentView {
     pub history: Vec<HistoryEntry>,
     /// The callbacks, oldest first.
     pub callbacks: Vec<CallbackReport>,
+    /// Until when the bank guarantees what is reserved.
+    pub guaranteed_until: Option<Timestamp>,
+    /// The receipt that the create brought along.
+    pub receipt: Option<Value>,
 }
 
 /// The simulator's controls. Cheap to clone; it does not keep the simulator running.
@@ -230,6 +244,8 @@ impl Control {
             user_sees: payment.user_sees.clone(),
             history: payment.history.clone(),
             callbacks: payment.callbacks.clone(),
+            guaranteed_until: payment.guaranteed_until(),
+            receipt: order.epayment().and_then(|terms| terms.receipt.clone()),
         }
     }
 
@@ -245,10 +261,7 @@ impl Control {
         let mut moment = Moment::of(&mut state);
         let payment = state
             .payment_mut(msn, order_id)
-            .ok_or_else(|| ControlError::NotFound {
-                msn: msn.to_owned(),
-                order_id: order_id.to_owned(),
-            })?;
+            .ok_or_else(|| not_found(msn, order_id))?;
         let done = work(&mut moment, payment).map_err(ControlError::Conflict);
         state.tell(msn, order_id);
         done
@@ -289,8 +302,7 @@ impl Control {
         order_id: &str,
         address: Option<Address>,
     ) -> Result<Quote, ControlError> {
-        let address = address.unwrap_or_default();
-        address.check().map_err(ControlError::Invalid)?;
+        let address = self.address(msn, order_id, address)?;
         let asked = self.with(msn, order_id, |moment, payment| {
             if !payment.order.is_express() {
                 return Err("the payment is not an express payment".to_owned());
@@ -298,7 +310,10 @@ impl Control {
             payment.open(moment.now)?;
             Ok(payment.clone())
         })?;
-        let quote = shipping::quote(&self.shared, &asked, address).await;
+        let quote = match asked.order.made_by() {
+            Api::Ecom => ecom::shipping::quote(&self.shared, &asked, address).await,
+            Api::Epayment => epayment::shipping::quote(&self.shared, &asked, address).await,
+        };
         self.with(msn, order_id, |_, payment| {
             payment.user_sees.clone_from(&quote.user_sees);
             payment.address.clone_from(&quote.address);
@@ -306,6 +321,32 @@ impl Control {
             Ok(())
         })?;
         Ok(quote)
+    }
+
+    /// The address that a delivery is for, or the default one; one that isn't served is none.
+    fn address(
+        &self,
+        msn: &str,
+        order_id: &str,
+        address: Option<Address>,
+    ) -> Result<Address, ControlError> {
+        let served = {
+            let state = self.shared.lock();
+            let terms = state.payment(msn, order_id).map(|p| p.order.epayment());
+            let terms = terms.ok_or_else(|| not_found(msn, order_id))?;
+            terms.map(|terms| terms.countries.clone())
+        };
+        let Some(countries) = served else {
+            let address = address.unwrap_or_default();
+            address.check().map_err(ControlError::Invalid)?;
+            return Ok(address);
+        };
+        let first = countries.first().map_or("NO", String::as_str);
+        let address = address.unwrap_or_else(|| Address::in_country(first));
+        address
+            .check_in(&countries)
+            .map_err(ControlError::Invalid)?;
+        Ok(address)
     }
 
     /// The customer approves. Returns when the callback has had its attempt.
@@ -334,13 +375,27 @@ impl Control {
             } else {
                 None
             };
-            let user = approval
-                .user
-                .clone()
-                .unwrap_or_else(|| match &payment.order.phone {
-                    Some(phone) => User::with_phone(phone),
-                    None => User::default(),
-                });
+            let user = approval.user.clone().unwrap_or_else(|| customer(payment));
+            match epayment::magic::of(payment, moment.now) {
+                Magic::None => {}
+                Magic::Refused(user_sees) => {
+                    let id = moment.transaction_id.clone();
+                    return payment.decline(moment.now, id, user_sees);
+                }
+                Magic::TooYoung => {
+                    payment.must_wait()?;
+                    let why = "The customer is younger than minimumUserAge.";
+                    payment.user_sees = Some(why.to_owned());
+                    return Err(why.to_owned());
+                }
+                Magic::Unknown { until } => {
+                    payment.must_wait()?;
+                    payment.chosen = chosen;
+                    payment.user = Some(user);
+                    payment.processing = Some(until);
+                    return Ok(());
+                }
+            }
             // The delivery first: it is part of the amount.
             let before = std::mem::replace(&mut payment.chosen, chosen);
             if let Err(why) = payment.approve(moment.now, moment.transaction_id.clone()) {
@@ -372,7 +427,7 @@ impl Control {
     pub fn decline(&self, msn: &str, order_id: &str) -> Result<Acted, ControlError> {
         self.with(msn, order_id, |moment, payment| {
             payment.open(moment.now)?;
-            payment.decline(moment.now, moment.transaction_id.clone())?;
+            payment.decline(moment.now, moment.transaction_id.clone(), DECLINED)?;
             Ok(Acted {
                 state: payment.state,
                 callback: None,
@@ -391,8 +446,10 @@ impl Control {
         let (callback, state, redirect) = self.with(msn, order_id, |moment, payment| {
             work(moment, payment)?;
             tracing::info!(reference = order_id, msn, state = ?payment.state, "the customer acted");
-            let redirect =
-                (!payment.order.skip_landing_page).then(|| payment.order.fall_back.clone());
+            // While the payment still waits the customer stays.
+            let stays = payment.order.skip_landing_page || payment.is_waiting();
+            let redirect = (!stays && !payment.order.fall_back.is_empty())
+                .then(|| payment.order.fall_back.clone());
             Ok((Callback::of(payment, moment.now), payment.state, redirect))
         })?;
         let report = match callback {
@@ -476,7 +533,10 @@ impl Control {
                     let r = ecom::refusal(denial);
                     format!("{} ({}/{})", r.message, r.group, r.code)
                 }
-                Api::Epayment => denial.why().to_owned(),
+                Api::Epayment => {
+                    let problem = epayment::problem::refusal(denial, payment);
+                    format!("{} ({}): {}", problem.title, problem.code, denial.why())
+                }
             })?;
             Ok(self.view(payment))
         })
@@ -597,18 +657,32 @@ impl Control {
         let state = self.shared.lock();
         let payment = state.payment(msn, order_id)?;
         let merchant = state.units.iter().find(|u| u.msn == msn)?.name.clone();
-        let phone = payment
-            .order
-            .phone
-            .clone()
-            .unwrap_or_else(|| User::default().mobile_number);
+        let phone = customer(payment).mobile_number;
+        let samples = match payment.order.epayment() {
+            Some(terms) => Address::samples_in(&terms.countries),
+            None => Address::samples(),
+        };
         Some(Shown {
             options: payment.options().to_vec(),
             view,
             merchant,
             phone,
+            samples,
+            processing: payment.is_processing(),
             now: state.now(),
         })
+    }
+}
+
+/// What the customer sees when their card is declined.
+const DECLINED: &str = "Your card was declined. Try another one.";
+
+/// The customer of a payment, unless another one is named.
+fn customer(payment: &Payment) -> User {
+    match (&payment.order.phone, payment.order.made_by()) {
+        (Some(phone), _) => User::with_phone(phone),
+        (None, Api::Ecom) => User::default(),
+        (None, Api::Epayment) => User::of_country(payment.order.country),
     }
 }
 
@@ -617,6 +691,10 @@ pub(crate) struct Shown {
     pub(crate) view: PaymentView,
     pub(crate) merchant: String,
     pub(crate) phone: String,
+    /// The addresses that the customer has.
+    pub(crate) samples: Vec<Address>,
+    /// Whether the approval is being worked on.
+    pub(crate) processing: bool,
     pub(crate) options: Vec<ShippingOption>,
     pub(crate) now: Timestamp,
 }

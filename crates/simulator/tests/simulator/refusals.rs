@@ -204,7 +204,7 @@ async fn provoke(id: &str) -> Vec<Answer> {
                 ("GET", "/"),
                 ("GET", "/ecomm/v2/payments"),
                 ("POST", "/ecomm/v2/payments/a/cancel"),
-                ("GET", "/epayment/v1/payments/a"),
+                ("GET", "/epayment/v2/payments/a"),
                 ("GET", "/accesstoken/get"),
                 ("POST", "//x"),
             ] {
