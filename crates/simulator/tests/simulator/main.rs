@@ -4,6 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod controls;
+mod epayment_both;
+mod epayment_express;
+mod epayment_faults;
+mod epayment_keys;
+mod epayment_payments;
+mod epayment_published;
+mod epayment_refusals;
+mod epayment_support;
 mod faults;
 mod idempotency;
 mod landing;

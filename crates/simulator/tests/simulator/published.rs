@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::{MSN, World, express, express_static, regular};
 
-fn published(file: &str) -> Option<Value> {
+pub(crate) fn published(file: &str) -> Option<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/reference/openapi")
         .join(file);
