@@ -182,6 +182,14 @@ fn answer_with(
             let reply = epayment::routes::problem(state, path, status, &code);
             (Ok(reply), said("problem, nothing done"))
         }
+        Some(FaultKind::EventsBehind) => {
+            let mut reply = answer(state, shared, route, received);
+            if let Ok(Value::Array(mut events)) = serde_json::from_slice(&reply.body) {
+                events.pop();
+                reply.body = Bytes::from(Value::from(events).to_string());
+            }
+            (Ok(reply), said("without the last event"))
+        }
         Some(FaultKind::StatusAsText) => {
             let mut reply = answer(state, shared, route, received);
             status_as_text(&mut reply);

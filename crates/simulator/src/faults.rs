@@ -82,6 +82,8 @@ pub enum FaultKind {
     },
     /// The `status` within a problem is a text. What is done is done.
     StatusAsText,
+    /// The event log lacks its last event: it is behind the payment.
+    EventsBehind,
     /// Nothing is done; 423, in eCom with VippsError/94.
     Locked,
     /// The work and its answer wait, by Tokio's clock and not the simulator's; it is done also when the caller has hung up. The shipping call waits before it is sent, within its 10 s.
@@ -176,7 +178,8 @@ impl Fault {
     pub(crate) fn check(&self) -> Result<(), String> {
         use FaultKind::{
             CallbackForged, CallbackLate, CallbackLost, CallbackMsnNumber, CallbackTwice,
-            CallbackWrongAmount, Error, Page, Problem, Reset, Slow, Status, UnknownStatus,
+            CallbackWrongAmount, Error, EventsBehind, Page, Problem, Reset, Slow, Status,
+            UnknownStatus,
         };
         let fits = match (&self.kind, self.on) {
             (
@@ -188,6 +191,7 @@ impl Fault {
                 | CallbackWrongAmount,
                 on,
             ) => on == Operation::Callback,
+            (EventsBehind, on) => on == Operation::Events,
             (UnknownStatus { .. }, on) => matches!(
                 on,
                 Operation::Callback

@@ -796,7 +796,7 @@ mod tests {
         ]
     }
 
-    fn payment(direct_capture: bool, at: Timestamp) -> Payment {
+    fn payment(api: Api, direct_capture: bool, at: Timestamp) -> Payment {
         let order = Order {
             msn: "123456".to_owned(),
             order_id: "acme-1".to_owned(),
@@ -806,12 +806,15 @@ mod tests {
             phone: None,
             scope: None,
             skip_landing_page: false,
-            direct_capture,
+            direct_capture: direct_capture && api == Api::Ecom,
             expires: None,
             capture_for: days(180),
             currency: Currency::Nok,
             country: Country::No,
-            terms: Terms::Ecom(ecom::Terms::default()),
+            terms: match api {
+                Api::Ecom => Terms::Ecom(ecom::Terms::default()),
+                Api::Epayment => Terms::Epayment(Box::default()),
+            },
         };
         Payment::new(order, String::new(), at, "1".to_owned(), "")
     }
@@ -820,9 +823,10 @@ mod tests {
         /// Whatever is tried, in whatever order: no money appears or disappears, a refusal changes
         /// nothing, and the history adds up to the sums.
         #[test]
-        fn the_sums_hold(direct in any::<bool>(), acts in prop::collection::vec(act(), 0..40)) {
+        fn the_sums_hold(epayment in any::<bool>(), direct in any::<bool>(), acts in prop::collection::vec(act(), 0..40)) {
             let mut now = Timestamp::UNIX_EPOCH;
-            let mut payment = payment(direct, now);
+            let api = if epayment { Api::Epayment } else { Api::Ecom };
+            let mut payment = payment(api, direct, now);
             for act in acts {
                 let before = payment.clone();
                 let note = || Note { at: now, transaction_id: "2".to_owned(), request_id: "", text: "" };
@@ -834,7 +838,13 @@ mod tests {
                     Act::Approve => payment.approve(now, id).is_err(),
                     Act::Decline => payment.decline(now, id, "").is_err(),
                     Act::Reject => payment.reject(now, id).is_err(),
-                    Act::Pass(n) => { now = after(now, days(n)); false }
+                    Act::Pass(n) => {
+                        now = after(now, days(n));
+                        while let Some(at) = payment.next_change().filter(|at| *at <= now) {
+                            payment.run_out(at, id.clone());
+                        }
+                        false
+                    }
                 };
                 if refused {
                     prop_assert_eq!(&before.history, &payment.history);
@@ -847,6 +857,8 @@ mod tests {
                 };
                 prop_assert!(payment.captured + payment.released <= payment.authorised);
                 prop_assert!(payment.refunded <= payment.captured);
+                // Nothing can be captured of what lapsed.
+                prop_assert!(!payment.lapsed || payment.remaining_to_capture() == 0);
                 prop_assert_eq!(of("REFUND"), payment.refunded);
                 prop_assert_eq!(of("VOID"), payment.released);
                 prop_assert_eq!(of("CAPTURE") + of("SALE"), payment.captured);

@@ -134,6 +134,8 @@
 //! - Host names need a dot and may not end in `.localhost` or `.local`; `.example` is taken.
 //!
 #![doc = include_str!("refusals.md")]
+#![doc = include_str!("epayment/choices.md")]
+#![doc = include_str!("epayment/refusals.md")]
 
 mod api;
 mod auth;

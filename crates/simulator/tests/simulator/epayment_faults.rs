@@ -92,6 +92,20 @@ async fn unknown_words() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_behind() {
+    let world = World::start().await;
+    world.authorized(&payment(REF, 10000)).await;
+    world.adjust("capture", REF, 100, "k").await.ok();
+    set(&world, Operation::Events, FaultKind::EventsBehind);
+    assert_eq!(world.names(REF).await, ["CREATED", "AUTHORIZED"]);
+    assert_eq!(world.sums(REF).await, [10000, 0, 100, 0]);
+    assert_eq!(
+        world.names(REF).await,
+        ["CREATED", "AUTHORIZED", "CAPTURED"]
+    );
+}
+
+#[tokio::test]
 async fn broken_answers() {
     let world = World::start().await;
     world.authorized(&payment(REF, 10000)).await;
@@ -144,6 +158,7 @@ async fn faults_that_do_not_exist() {
     let world = World::start().await;
     for (on, kind) in [
         (Operation::Events, FaultKind::CallbackLost),
+        (Operation::Details, FaultKind::EventsBehind),
         (Operation::Callback, FaultKind::StatusAsText),
         (
             Operation::Shipping,

@@ -372,3 +372,65 @@ async fn what_the_portal_does_is_in_the_log() {
         ["CREATED", "AUTHORIZED", "CAPTURED", "REFUNDED", "CANCELLED"]
     );
 }
+
+/// The controls over HTTP speak of both APIs' payments in one set of words.
+#[tokio::test]
+async fn the_words_of_the_controls() {
+    let world = World::start().await;
+    let unit = json!({
+        "msn": "654321", "name": "Other shop", "country": "DK", "currencies": ["DKK", "EUR"], "express": false,
+        "longLiving": true, "partialCapture": false, "creditCard": false, "lateCapture": true,
+        "pushMessage": true, "profileAfter": 3, "camelCaseAddress": true,
+    });
+    world.control("POST", "units", unit).await.ok();
+    world.authorized(&payment(REF, 10000)).await;
+    world.adjust("capture", REF, 4000, "k").await.ok();
+    world.reserved("ecom-1", 10000).await;
+    let shown = async |id: &str| {
+        let path = format!("payments/{MSN}/{id}");
+        world.control("GET", &path, json!(null)).await.ok()
+    };
+    let ours = shown(REF).await;
+    for (name, value) in [
+        ("api", json!("epayment")),
+        ("state", json!("reserved")),
+        ("epaymentState", json!("AUTHORIZED")),
+        ("currency", json!("NOK")),
+        ("country", json!("NO")),
+        ("orderId", json!(REF)),
+        ("transactionText", json!("Two pairs of socks")),
+        ("authorised", json!(10000)),
+        ("captured", json!(4000)),
+        ("remainingToCapture", json!(6000)),
+        ("guaranteedUntil", json!("2026-03-08T10:00:00Z")),
+        ("callbacks", json!([])),
+    ] {
+        assert_eq!(ours[name], value, "{name}");
+    }
+    let history = ours["history"].as_array().unwrap();
+    let words: Vec<_> = history
+        .iter()
+        .map(|e| {
+            (
+                e["operation"].clone(),
+                e["event"].clone(),
+                e["requestId"].clone(),
+            )
+        })
+        .collect();
+    let words_of =
+        |operation: &str, event: &str, key: &str| (json!(operation), json!(event), json!(key));
+    assert_eq!(
+        words,
+        [
+            words_of("INITIATE", "CREATED", "create-acme-shop-1"),
+            words_of("RESERVE", "AUTHORIZED", ""),
+            words_of("CAPTURE", "CAPTURED", "k"),
+        ]
+    );
+    let theirs = shown("ecom-1").await;
+    assert_eq!(
+        (&theirs["api"], &theirs["epaymentState"]),
+        (&json!("ecom"), &json!("AUTHORIZED"))
+    );
+}
