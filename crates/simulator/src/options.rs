@@ -72,7 +72,8 @@ pub enum Country {
 pub struct SalesUnit {
     /// The name that the customer sees.
     pub name: String,
-    /// The Merchant Serial Number: 5 or 6 digits (eCom OpenAPI 2.0.3, `merchantSerialNumber`).
+    /// The Merchant Serial Number: 4 to 10 digits (ePayment OpenAPI 1.8.1); eCom takes 5 or 6 alone
+    /// (eCom OpenAPI 2.0.3, `merchantSerialNumber`).
     pub msn: String,
     /// The `client_id` for the access token.
     pub client_id: String,
@@ -190,8 +191,11 @@ impl SalesUnit {
 
     /// Says what is wrong with the unit, if anything.
     pub(crate) fn check(&self) -> Result<(), String> {
-        if !(5..=6).contains(&self.msn.len()) || !self.msn.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(format!("the MSN \"{}\" is not 5 or 6 digits", self.msn));
+        if !(4..=10).contains(&self.msn.len()) || !self.msn.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(format!(
+                "the MSN \"{}\" is not 4 to 10 digits, or for eCom 5 or 6 digits",
+                self.msn
+            ));
         }
         if self.client_id.is_empty() {
             return Err(format!("the sales unit {} has no client_id", self.msn));

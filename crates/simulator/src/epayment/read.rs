@@ -11,7 +11,7 @@ use crate::auth::header;
 use crate::clock::{after, days, written};
 use crate::customer::{Address, User};
 use crate::faults::Operation;
-use crate::ledger::{Kind, Payment, PaymentState};
+use crate::ledger::{Api, Kind, Payment, PaymentState};
 use crate::server::Reply;
 use crate::state::State;
 
@@ -172,10 +172,13 @@ impl Payment {
             details.insert("lastName".to_owned(), user.last_name.as_str().into());
         }
         if asked("phoneNumber") {
-            details.insert(
-                "mobileNumber".to_owned(),
-                user.mobile_number.as_str().into(),
-            );
+            // eCom's customers are Norwegian, and known by their 8 digits.
+            let code = match self.order.made_by() {
+                Api::Ecom => "47",
+                Api::Epayment => "",
+            };
+            let number = format!("{code}{}", user.mobile_number);
+            details.insert("mobileNumber".to_owned(), number.into());
         }
         if asked("birthDate") {
             details.insert("dateOfBirth".to_owned(), User::BIRTH_DATE.into());

@@ -56,7 +56,9 @@ async fn what_ecom_made_is_cancelled_before_it_is_approved() {
 #[tokio::test]
 async fn what_ecom_made_shows_delivery_and_customer() {
     let world = World::start().await;
-    world.initiate(&express("ecom-1", 10000)).await.ok();
+    let mut order = express("ecom-1", 10000);
+    order["transaction"]["scope"] = "name phoneNumber".into();
+    world.initiate(&order).await.ok();
     let control = world.simulator.control();
     control
         .approve(MSN, "ecom-1", Approval::default())
@@ -65,6 +67,10 @@ async fn what_ecom_made_shows_delivery_and_customer() {
     let shown = world.get("ecom-1").await.ok();
     assert_eq!(shown["shippingDetails"]["shippingOptionId"], "mailbox");
     assert_eq!(shown["shippingDetails"]["shippingCost"], 4900);
+    assert_eq!(
+        shown["userDetails"],
+        json!({"firstName": "Ada", "lastName": "Lovelace", "mobileNumber": "4791234567"})
+    );
     assert_eq!(world.sums("ecom-1").await, [14900, 0, 0, 0]);
 }
 

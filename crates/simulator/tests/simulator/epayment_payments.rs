@@ -434,3 +434,22 @@ async fn the_words_of_the_controls() {
         (&json!("ecom"), &json!("AUTHORIZED"))
     );
 }
+
+/// Newer units have longer numbers than eCom takes.
+#[tokio::test]
+async fn a_unit_with_a_long_number() {
+    let world = World::start().await;
+    let unit = SalesUnit {
+        msn: "1234567".to_owned(),
+        ..SalesUnit::default()
+    };
+    let control = world.simulator.control();
+    control.add_unit(unit).unwrap();
+    let mut request = world.epayment("POST", "payments", Some(&payment(REF, 10000)), Some("k"));
+    let headers = request.headers_mut();
+    headers.insert("Merchant-Serial-Number", "1234567".parse().unwrap());
+    assert_eq!(world.send(request).await.status, 201);
+    assert!(control.payment("1234567", REF).is_ok());
+    // The other unit's reference is its own.
+    world.created(&payment(REF, 10000)).await;
+}
