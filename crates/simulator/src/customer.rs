@@ -69,7 +69,8 @@ impl Address {
             "DK" => ("Vesterbrogade 1", "1620", "København"),
             "FI" => ("Mannerheimintie 1", "00100", "Helsinki"),
             "SE" => ("Drottninggatan 1", "111 51", "Stockholm"),
-            _ => return Self::default(),
+            "NO" => return Self::default(),
+            _ => ("Main Street 1", "1000", "Capital"),
         };
         Self {
             country: country.to_owned(),
@@ -105,8 +106,7 @@ impl Address {
         for country in countries {
             match country.as_str() {
                 "NO" => samples.extend(Self::samples()),
-                "DK" | "FI" | "SE" => samples.push(Self::in_country(country)),
-                _ => {}
+                country => samples.push(Self::in_country(country)),
             }
         }
         samples

@@ -515,7 +515,8 @@ fn check_object(
                     format!("The {} field is required.", pascal(field.name)),
                 );
             }
-            None | Some(Value::Null) => {}
+            None => {}
+            // Where the schema has no null, there is none.
             Some(value) => check_value(field, value, &path, depth, findings),
         }
     }

@@ -266,6 +266,10 @@ async fn where_a_delivery_goes() {
     world.created(&order).await;
     control.shipping(MSN, "acme-shop-2", swede()).await.unwrap();
     assert_eq!(world.shop.only_call().json()["Country"], "SE");
+    let mut order = dynamic("acme-shop-3", 10000);
+    order["shipping"]["allowedCountries"] = json!(["IS"]);
+    world.authorized(&order).await;
+    assert_eq!(world.shop.only_call().json()["Country"], "IS");
 
     let finn = World::with(unit_in(Country::Fi)).await;
     let mut order = fixed(REF, 10000);
