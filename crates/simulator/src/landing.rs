@@ -223,6 +223,14 @@ fn forms(shown: &Shown, action: &str) -> Markup {
                 span { "Phone number" }
                 input name="phone" inputmode="numeric" autocomplete="off" required value=(shown.phone);
             }
+            @if !shown.legal_links.is_empty() {
+                p.hint {
+                    "By approving you accept:"
+                    @for (name, url) in &shown.legal_links {
+                        " " a href=(safe_link(url)) { (name) }
+                    }
+                }
+            }
             div.buttons {
                 @if can_approve {
                     button.approve name="action" value="approve" { "Approve" }

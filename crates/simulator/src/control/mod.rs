@@ -658,6 +658,11 @@ impl Control {
         let payment = state.payment(msn, order_id)?;
         let merchant = state.units.iter().find(|u| u.msn == msn)?.name.clone();
         let phone = customer(payment).mobile_number;
+        let legal_links = payment
+            .order
+            .epayment()
+            .map(|terms| terms.legal_links.clone())
+            .unwrap_or_default();
         let samples = match payment.order.epayment() {
             Some(terms) => Address::samples_in(&terms.countries),
             None => Address::samples(),
@@ -669,6 +674,7 @@ impl Control {
             phone,
             samples,
             processing: payment.is_processing(),
+            legal_links,
             now: state.now(),
         })
     }
@@ -695,6 +701,8 @@ pub(crate) struct Shown {
     pub(crate) samples: Vec<Address>,
     /// Whether the approval is being worked on.
     pub(crate) processing: bool,
+    /// What the customer accepts: name and URL.
+    pub(crate) legal_links: Vec<(&'static str, String)>,
     pub(crate) options: Vec<ShippingOption>,
     pub(crate) now: Timestamp,
 }

@@ -114,11 +114,13 @@ fn read_order(
         return Err(MISSING_PARAMETER.on("customer", "PUSH_MESSAGE needs customer."));
     }
     of_customer(command, "receiptUrl")?;
-    for link in ["termsOfSaleUrl", "privacyPolicyUrl"] {
-        of_customer(
-            command.get("merchantLegalLinks").unwrap_or(&Value::Null),
-            link,
-        )?;
+    let links = command.get("merchantLegalLinks").unwrap_or(&Value::Null);
+    let mut legal_links = Vec::new();
+    for (field, name) in [
+        ("termsOfSaleUrl", "Terms of sale"),
+        ("privacyPolicyUrl", "Privacy policy"),
+    ] {
+        legal_links.extend(of_customer(links, field)?.map(|url| (name, url)));
     }
     let scope = scope(command, unit)?;
     if unit.blocked || unit.deactivated || (method == Method::Card && !unit.credit_card) {
@@ -178,6 +180,7 @@ fn read_order(
             method,
             redirect_url: None,
             minimum_age,
+            legal_links,
             metadata,
             countries,
             shipping,

@@ -32,6 +32,8 @@ pub(crate) struct Terms {
     /// As it was answered; `None`: `PUSH_MESSAGE`.
     pub(crate) redirect_url: Option<String>,
     pub(crate) minimum_age: Option<u8>,
+    /// What the customer accepts in the app: name and URL.
+    pub(crate) legal_links: Vec<(&'static str, String)>,
     pub(crate) metadata: Option<Map<String, Value>>,
     /// Which addresses an express payment may have, as country codes.
     pub(crate) countries: Vec<String>,

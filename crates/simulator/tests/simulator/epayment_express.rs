@@ -340,6 +340,7 @@ async fn the_landing_page() {
     });
     let mut order = dynamic(REF, 132_890);
     order["amount"]["currency"] = "DKK".into();
+    order["merchantLegalLinks"] = json!({"termsOfSaleUrl": "https://shop.example/terms"});
     let url = world.created(&order).await["redirectUrl"].clone();
     let path = url
         .as_str()
@@ -362,10 +363,11 @@ async fn the_landing_page() {
         "4520123456",
         "Vesterbrogade 1",
         "Show deliveries",
+        "<a href=\"https://shop.example/terms\">Terms of sale</a>",
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }
-    assert!(!page.contains("Oslo"));
+    assert!(!page.contains("Oslo") && !page.contains("Privacy"));
     let page = post("action=deliveries&address=0").await.text();
     for text in ["To the door", "99,00 kr", "Kiosk · 2 days · Storgata 1"] {
         assert!(page.contains(text), "{text}: {page}");
