@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,9 +14,12 @@ use crate::ecom::{self, callback::flush_soon};
 use crate::epayment::{self, problem::Refusal};
 use crate::exchanges::{Direction, Exchange, shown_body, shown_headers};
 use crate::faults::{FaultKind, Operation};
-use crate::refusal::{LOCKED, Refused, UNKNOWN_PATH, azure_error, vipps_error};
+use crate::orders;
+use crate::refusal::{LOCKED, Refused, UNKNOWN_PATH, Voice, azure_error, vipps_error};
 use crate::server::{Broken, Received, Reply};
 use crate::state::{Shared, State};
+use crate::userinfo;
+use crate::webhooks::{self, deliver};
 
 /// A call that one of the APIs has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,9 @@ enum Route {
     Token,
     Ecom(ecom::routes::Route),
     Epayment(epayment::routes::Route),
+    Webhooks(webhooks::Route),
+    Orders(orders::Route),
+    Userinfo(userinfo::Route),
 }
 
 impl Route {
@@ -37,6 +43,11 @@ impl Route {
             ["epayment", rest @ ..] => {
                 epayment::routes::Route::of(method, rest).map(Self::Epayment)
             }
+            ["webhooks", rest @ ..] => webhooks::Route::of(method, rest).map(Self::Webhooks),
+            ["order-management", rest @ ..] => orders::Route::of(method, rest).map(Self::Orders),
+            ["vipps-userinfo-api", rest @ ..] => {
+                userinfo::Route::of(method, rest).map(Self::Userinfo)
+            }
             _ => None,
         }
     }
@@ -46,12 +57,25 @@ impl Route {
             Self::Token => Operation::Token,
             Self::Ecom(route) => route.operation(),
             Self::Epayment(route) => route.operation(),
+            Self::Webhooks(route) => route.operation(),
+            Self::Orders(route) => route.operation(),
+            Self::Userinfo(route) => route.operation(),
+        }
+    }
+
+    const fn voice(&self) -> Voice {
+        match self {
+            Self::Token | Self::Ecom(_) | Self::Epayment(_) => Voice::Array,
+            Self::Webhooks(_) => Voice::Problem,
+            Self::Orders(_) => Voice::InvalidParams,
+            Self::Userinfo(_) => Voice::Userinfo,
         }
     }
 
     fn order_id(&self, body: &[u8]) -> Option<String> {
         match self {
-            Self::Token => None,
+            Self::Token | Self::Webhooks(_) | Self::Userinfo(_) => None,
+            Self::Orders(route) => route.order_id(),
             Self::Ecom(route) => route.order_id(body),
             Self::Epayment(route) => route.reference(body),
         }
@@ -98,6 +122,7 @@ fn finish(
         answer_with(&mut state, shared, route, received, fault)
     };
     flush_soon(shared);
+    deliver::flush_soon(shared);
 
     let exchange = Exchange {
         at,
@@ -173,7 +198,10 @@ fn answer_with(
         Some(FaultKind::Locked) => {
             let reply = match route {
                 Some(Route::Epayment(_)) => epayment::routes::locked(state, received.uri.path()),
-                _ => refuse(state, &LOCKED.plain()),
+                _ => {
+                    let voice = route.map_or(Voice::Array, Route::voice);
+                    refuse_as(state, voice, received.uri.path(), &LOCKED.plain())
+                }
             };
             (Ok(reply), said("locked, nothing done"))
         }
@@ -271,15 +299,27 @@ fn answer(state: &mut State, shared: &Shared, route: Option<&Route>, received: &
             Err(Refusal::Gateway(refused)) => Err(refused),
             Ok(reply) => Ok(reply),
         },
+        Some(Route::Webhooks(route)) => route.answer(state, headers, body),
+        Some(Route::Orders(route)) => route.answer(state, headers, body),
+        Some(Route::Userinfo(route)) => route.answer(state, headers),
     };
-    result.unwrap_or_else(|refused| refuse(state, &refused))
+    let voice = route.map_or(Voice::Array, Route::voice);
+    result.unwrap_or_else(|refused| refuse_as(state, voice, received.uri.path(), &refused))
 }
 
-/// The reply for a refusal.
+/// The reply for a refusal, as eCom puts it.
 pub(crate) fn refuse(state: &mut State, refused: &Refused) -> Reply {
+    refuse_as(state, Voice::Array, "", refused)
+}
+
+/// The reply for a refusal, as the API at `path` puts it.
+fn refuse_as(state: &mut State, voice: Voice, path: &str, refused: &Refused) -> Reply {
     let context_id = state.context_id();
-    let (status, body) = refused.answer(&context_id);
+    let (status, body) = refused.answer_as(voice, path, &context_id);
     let mut reply = Reply::json(status, &body);
+    if voice == Voice::Problem && body.get("traceId").is_some() {
+        reply.headers = vec![(CONTENT_TYPE, "application/problem+json".to_owned())];
+    }
     reply.retry_after(refused.retry_after);
     reply
 }

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
 use crate::clock::after;
-use crate::options::SalesUnit;
+use crate::options::{SalesUnit, UserinfoKey};
 use crate::refusal::{
     HEADER_TOO_LONG, MSN_CONTRADICTION, MSN_OF_OTHERS, Refused, SUBSCRIPTION_KEY, TOKEN_CLIENT,
-    TOKEN_EXPIRED, TOKEN_INVALID, TOKEN_MISSING,
+    TOKEN_EXPIRED, TOKEN_INVALID, TOKEN_MISSING, USERINFO_SUBSCRIPTION_KEY,
 };
 use crate::state::{AccessToken, State};
 
@@ -96,6 +96,35 @@ pub(crate) fn units(state: &State, headers: &HeaderMap) -> Result<Vec<SalesUnit>
     if !state.units.iter().any(|u| same(&u.subscription_key, key)) {
         return Err(SUBSCRIPTION_KEY.plain());
     }
+    units_of_token(state, headers, |unit| same(&unit.subscription_key, key))
+}
+
+/// The sales units that the keys of a call to userinfo are for: the token alone, or with the
+/// subscription key, as the sales unit has it.
+pub(crate) fn units_of_userinfo(
+    state: &State,
+    headers: &HeaderMap,
+) -> Result<Vec<SalesUnit>, Refused> {
+    let units = units_of_token(state, headers, |_| true)?;
+    let given = header(headers, "Ocp-Apim-Subscription-Key");
+    for unit in &units {
+        let right = given.is_some_and(|given| same(&unit.subscription_key, given));
+        match unit.userinfo_key {
+            UserinfoKey::Refused if given.is_some() => {
+                return Err(USERINFO_SUBSCRIPTION_KEY.plain());
+            }
+            UserinfoKey::Required if !right => return Err(SUBSCRIPTION_KEY.plain()),
+            _ => {}
+        }
+    }
+    Ok(units)
+}
+
+fn units_of_token(
+    state: &State,
+    headers: &HeaderMap,
+    fits: impl Fn(&SalesUnit) -> bool,
+) -> Result<Vec<SalesUnit>, Refused> {
     let token = header(headers, AUTHORIZATION.as_str())
         .and_then(|value| value.strip_prefix("Bearer "))
         .ok_or_else(|| TOKEN_MISSING.plain())?;
@@ -109,7 +138,7 @@ pub(crate) fn units(state: &State, headers: &HeaderMap) -> Result<Vec<SalesUnit>
     let units: Vec<SalesUnit> = state
         .units
         .iter()
-        .filter(|u| u.client_id == known.client_id && same(&u.subscription_key, key))
+        .filter(|u| u.client_id == known.client_id && fits(u))
         .cloned()
         .collect();
     if units.is_empty() {
@@ -146,6 +175,11 @@ impl Caller {
             return Err(MSN_OF_OTHERS.plain());
         }
         Ok(Self { units, header_msn })
+    }
+
+    /// Whether the header names a sales unit.
+    pub(crate) const fn names_a_unit(&self) -> bool {
+        self.header_msn.is_some()
     }
 
     /// The sales unit that a body names, if it names one. `None` inside: not one of the caller's.

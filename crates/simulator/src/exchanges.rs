@@ -157,6 +157,7 @@ fn hide(value: &mut Value) -> bool {
                         | "callbackAuthorizationToken"
                         | "client_secret"
                         | "customerToken"
+                        | "secret"
                         | "token"
                 ) {
                     *value = HIDDEN.into();

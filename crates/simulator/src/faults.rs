@@ -27,13 +27,31 @@ pub enum Operation {
     Callback,
     /// The shipping call, which the simulator sends.
     Shipping,
+    /// `POST /webhooks/v1/webhooks`
+    Register,
+    /// `GET /webhooks/v1/webhooks`
+    Registrations,
+    /// `DELETE /webhooks/v1/webhooks/{id}`
+    Unregister,
+    /// `POST /order-management/v1/images`
+    Image,
+    /// `PUT /order-management/v2/…/categories/{orderId}`
+    Category,
+    /// `POST /order-management/v2/…/receipts/{orderId}`
+    Receipt,
+    /// `GET /order-management/v2/…/{orderId}`
+    Described,
+    /// `GET /vipps-userinfo-api/userinfo/{sub}`
+    Userinfo,
+    /// The webhook, which the simulator sends.
+    Webhook,
     /// Any call to the API; not the ones that the simulator sends.
     Any,
 }
 
 impl Operation {
     fn is_outgoing(self) -> bool {
-        matches!(self, Self::Callback | Self::Shipping)
+        matches!(self, Self::Callback | Self::Shipping | Self::Webhook)
     }
 }
 
@@ -122,6 +140,36 @@ pub enum FaultKind {
     CallbackMsnNumber,
     /// The callback's amount is one øre more than it should be.
     CallbackWrongAmount,
+    /// The webhook is never sent; those after it are.
+    WebhookLost,
+    /// The webhook is sent twice.
+    WebhookTwice,
+    /// The webhook waits, by the simulator's clock, and those after it with it.
+    WebhookLate {
+        /// How long.
+        seconds: u64,
+    },
+    /// The webhook waits until the payment's next one was sent.
+    WebhookOutOfOrder,
+    /// Before the true webhook comes one by somebody who doesn't know the secret.
+    WebhookForged {
+        /// The name that it tells; without it the true one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// Before the true webhook comes one that says that the same operation failed:
+    /// `success: false`, with a `pspReference` of its own.
+    WebhookFailed,
+    /// The webhook's signature is wrong in one character; at the next attempt it is right.
+    WebhookBadSignature,
+    /// The webhook is signed by a clock that is ahead, or, if negative, behind.
+    WebhookClock {
+        /// By how much.
+        seconds: i64,
+    },
+    /// The webhook's signature comes in `X-Vipps-Authorization` in the place of `Authorization`,
+    /// as behind a web server that strips the latter.
+    WebhookOtherHeader,
 }
 
 /// A fault set by script.
@@ -178,8 +226,9 @@ impl Fault {
     pub(crate) fn check(&self) -> Result<(), String> {
         use FaultKind::{
             CallbackForged, CallbackLate, CallbackLost, CallbackMsnNumber, CallbackTwice,
-            CallbackWrongAmount, Error, EventsBehind, Page, Problem, Reset, Slow, Status,
-            UnknownStatus,
+            CallbackWrongAmount, Error, EventsBehind, Page, Problem, Reset, Slow, Status, UnknownStatus,
+            WebhookBadSignature, WebhookClock, WebhookFailed, WebhookForged, WebhookLate,
+            WebhookLost, WebhookOtherHeader, WebhookOutOfOrder, WebhookTwice,
         };
         let fits = match (&self.kind, self.on) {
             (
@@ -192,16 +241,29 @@ impl Fault {
                 on,
             ) => on == Operation::Callback,
             (EventsBehind, on) => on == Operation::Events,
+            (
+                WebhookLost
+                | WebhookTwice
+                | WebhookLate { .. }
+                | WebhookOutOfOrder
+                | WebhookForged { .. }
+                | WebhookFailed
+                | WebhookBadSignature
+                | WebhookClock { .. }
+                | WebhookOtherHeader,
+                on,
+            ) => on == Operation::Webhook,
             (UnknownStatus { .. }, on) => matches!(
                 on,
                 Operation::Callback
+                    | Operation::Webhook
                     | Operation::Details
                     | Operation::Events
                     | Operation::Capture
                     | Operation::Cancel
                     | Operation::Refund
             ),
-            (Reset | Slow { .. }, on) => on != Operation::Callback,
+            (Reset | Slow { .. }, on) => !matches!(on, Operation::Callback | Operation::Webhook),
             (_, on) => !on.is_outgoing(),
         };
         if !fits {

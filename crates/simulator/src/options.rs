@@ -117,6 +117,25 @@ pub struct SalesUnit {
     /// Whether the shipping call writes the address as `addressLine1`, as Vipps' own plugins read
     /// it, instead of the `AddressLine1` of the schema.
     pub camel_case_address: bool,
+    /// Whether order management answers 404, as in Vipps' test environment: the documents say
+    /// that it is in production only.
+    pub no_order_management: bool,
+    /// What userinfo says to a subscription key: the documents contradict each other.
+    pub userinfo_key: UserinfoKey,
+}
+
+/// What userinfo says to the header `Ocp-Apim-Subscription-Key`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum UserinfoKey {
+    /// It is not looked at.
+    #[default]
+    Ignored,
+    /// It must be there, as the Userinfo OpenAPI says.
+    Required,
+    /// It must not be there: 401, as other documents say.
+    Refused,
 }
 
 impl Default for SalesUnit {
@@ -143,6 +162,8 @@ impl Default for SalesUnit {
             push_message: false,
             profile_after: 0,
             camel_case_address: false,
+            no_order_management: false,
+            userinfo_key: UserinfoKey::Ignored,
         }
     }
 }

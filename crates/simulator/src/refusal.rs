@@ -33,6 +33,22 @@ pub enum Shape {
     Azure,
     /// `{statusCode, message}`, as Azure's gateway answers by itself (knowledge base, "Errors").
     Gateway,
+    /// `{type, title, …}` after RFC 7807, in the words of the API that was called.
+    Problem,
+}
+
+/// How an API puts its own errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    /// `[{errorGroup, errorCode, errorMessage, contextId}]`
+    Array,
+    /// `{type, title, status, detail, instance, traceId, extraDetails}` (Webhooks OpenAPI,
+    /// `ProblemDetails`).
+    Problem,
+    /// `{type, title, detail, instance, invalidParams}` (Order Management guide, "Errors").
+    InvalidParams,
+    /// `{type, title, status, detail, instance, extraInfo}` (Userinfo OpenAPI, `UserinfoError`).
+    Userinfo,
 }
 
 /// One way in which a request is refused.
@@ -72,7 +88,7 @@ macro_rules! refusals {
 
 refusals! {
     UNKNOWN_PATH: 404 Choice, Gateway ""/"" Choice, "a path or method that the API does not have", "Resource not found";
-    BODY_TOO_LARGE: 413 Choice, Gateway ""/"" Choice, "a body above 1 MiB", "The request body is too large";
+    BODY_TOO_LARGE: 413 Choice, Gateway ""/"" Choice, "a body above 1 MiB, with an image 3 MiB", "The request body is too large";
     SUBSCRIPTION_KEY: 401 Documented, Gateway ""/"" Documented, "Ocp-Apim-Subscription-Key missing or not this merchant's", "Access denied due to missing or invalid subscription key";
     TOKEN_CLIENT: 401 Documented, Azure ""/"" Choice, "access token asked for with a wrong client_id or client_secret", "The client_id or the client_secret is wrong";
     TOKEN_MISSING: 401 Documented, Azure ""/"" Documented, "Authorization missing, or without the word Bearer", "The Authorization header must be: Bearer <access token>";
@@ -118,6 +134,16 @@ refusals! {
     REFUND_TOO_MUCH: 400 Choice, Vipps "Payment"/"71" Documented, "refund above what is captured and not yet refunded", "The amount exceeds the captured amount";
     APPROVE_NOT_ALLOWED: 400 Choice, Vipps "VippsError"/"91" Choice, "force approve of an express payment, of skipLandingPage, or of one no longer open", "The transaction is not allowed";
     APPROVE_TOKEN: 400 Choice, Vipps "InvalidRequest"/"token" Choice, "force approve with a token that is not this payment's", "The token is not that of this payment";
+    WEBHOOK_INVALID: 400 Documented, Problem ""/"{field}" Documented, "a webhook without url or events, with a URL that is not HTTPS, not public or on an unusual port, with an event that there is not, or with another property", "One or more validation errors occurred.";
+    WEBHOOK_TOO_MANY: 400 Choice, Problem ""/"{field}" Choice, "a 26th webhook of a sales unit's for one event, or a 2nd one for user.checked-in.v1", "There are too many webhooks for an event.";
+    WEBHOOK_UNKNOWN: 400 Choice, Problem ""/"{field}" Choice, "deletion of a webhook that the sales unit does not have", "There is no such webhook.";
+    ORDER_MANAGEMENT_ABSENT: 404 Choice, Gateway ""/"" Choice, "order management on a sales unit that is without it, as in Vipps' test environment", "Resource not found";
+    ORDER_MANAGEMENT_INVALID: 400 Documented, Problem ""/"{field}" Documented, "an image, a category or a receipt with a field missing or wrong, or an orderId that does not match its pattern", "The request is not valid";
+    IMAGE_EXISTS: 409 Choice, Problem ""/"{field}" Choice, "an imageId that is used: images are not overwritten", "There is an image with this imageId";
+    RECEIPT_EXISTS: 409 Documented, Problem ""/"" Choice, "a second receipt for one order", "There is a receipt for this order already";
+    ORDER_NOT_DESCRIBED: 404 Choice, Problem ""/"" Choice, "reading an order that has neither category nor receipt", "Nothing is known of this order";
+    USERINFO_SUBSCRIPTION_KEY: 401 Documented, Problem ""/"" Choice, "userinfo with a subscription key, on a sales unit where that is refused", "The header Ocp-Apim-Subscription-Key must not be sent";
+    USERINFO_UNKNOWN: 404 Documented, Problem ""/"" Choice, "userinfo of a sub that consented to nothing on the caller's sales units, or is not known yet", "There is no such user";
 }
 
 impl Refusal {
@@ -127,6 +153,7 @@ impl Refusal {
             refusal: self,
             field: None,
             detail: None,
+            details: Vec::new(),
             retry_after: None,
         }
     }
@@ -146,6 +173,8 @@ pub(crate) struct Refused {
     refusal: &'static Refusal,
     field: Option<String>,
     detail: Option<String>,
+    /// What is wrong with which field, where there may be several.
+    details: Vec<(String, String)>,
     pub(crate) retry_after: Option<u64>,
 }
 
@@ -155,13 +184,31 @@ impl Refused {
         self
     }
 
+    pub(crate) fn with_details(
+        mut self,
+        details: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        self.details.extend(details);
+        self
+    }
+
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// The status and the body.
+    /// The status and the body, as eCom puts it.
     pub(crate) fn answer(&self, context_id: &str) -> (StatusCode, Value) {
+        self.answer_as(Voice::Array, "", context_id)
+    }
+
+    /// The status and the body, as the API at `path` puts it.
+    pub(crate) fn answer_as(
+        &self,
+        voice: Voice,
+        path: &str,
+        context_id: &str,
+    ) -> (StatusCode, Value) {
         let Refusal {
             status,
             shape,
@@ -177,7 +224,7 @@ impl Refused {
             (None, None) => message.to_owned(),
         };
         let body = match shape {
-            Shape::Vipps => {
+            Shape::Vipps if voice == Voice::Array => {
                 let code = if code == "{field}" {
                     self.field.as_deref().unwrap_or("body")
                 } else {
@@ -187,11 +234,58 @@ impl Refused {
             }
             Shape::Azure => azure_error(status, &message),
             Shape::Gateway => json!({ "statusCode": status, "message": message }),
+            Shape::Vipps | Shape::Problem => self.problem(voice, path, &message, context_id),
         };
         (
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             body,
         )
+    }
+}
+
+impl Refused {
+    fn problem(&self, voice: Voice, path: &str, message: &str, id: &str) -> Value {
+        let status = self.refusal.status;
+        let code = StatusCode::from_u16(status).ok();
+        let title = code.and_then(|s| s.canonical_reason()).unwrap_or("Error");
+        let mut body = json!({
+            "type": format!("https://httpstatuses.io/{status}"),
+            "title": title,
+            "detail": message,
+            "instance": path,
+        });
+        let field = self.field.as_ref();
+        let on_field = field.map(|field| (field.clone(), message.to_owned()));
+        let details: Vec<Value> = self
+            .details
+            .iter()
+            .cloned()
+            .chain(on_field)
+            .map(|(name, reason)| json!({ "name": name, "reason": reason }))
+            .collect();
+        let more = match voice {
+            Voice::Array | Voice::Problem => {
+                let trace = format!("00-{:0>32}-{:0>16}-00", id.replace('-', ""), "1");
+                vec![
+                    ("status", status.into()),
+                    ("traceId", trace.into()),
+                    ("extraDetails", details.into()),
+                ]
+            }
+            Voice::InvalidParams => vec![("invalidParams", details.into())],
+            // A string, as published.
+            Voice::Userinfo => vec![
+                ("status", status.to_string().into()),
+                ("extraInfo", json!({})),
+            ],
+        };
+        if let Some(body) = body.as_object_mut() {
+            body.extend(
+                more.into_iter()
+                    .map(|(name, value)| (name.to_owned(), value)),
+            );
+        }
+        body
     }
 }
 
@@ -222,6 +316,7 @@ pub fn refusal_table() -> String {
         let group = match r.shape {
             Shape::Vipps => r.group,
             Shape::Azure | Shape::Gateway => "(Azure's body)",
+            Shape::Problem => "(a problem)",
         };
         let code = if r.code.is_empty() { "–" } else { r.code };
         table.push_str(&format!(

@@ -26,11 +26,15 @@ use crate::dial::{Dial, Hosts, Pipe};
 use crate::ecom::callback;
 use crate::landing;
 use crate::options::{Options, SalesUnit, StartError};
+use crate::orders::IMAGES;
 use crate::refusal::BODY_TOO_LARGE;
 use crate::state::Shared;
+use crate::webhooks::deliver;
 
 /// The largest request body.
 const MOST: usize = 1024 * 1024;
+/// The largest body with an image: 2 MB of it, in Base64.
+const MOST_OF_AN_IMAGE: usize = 3 * 1024 * 1024;
 /// How long a request's body may take.
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// How much a connection within the process holds before its writer waits.
@@ -63,6 +67,14 @@ impl Reply {
             status,
             headers: vec![(CONTENT_TYPE, "application/json;charset=UTF-8".to_owned())],
             body: Bytes::from(body.to_string()),
+        }
+    }
+
+    pub(crate) const fn empty(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
         }
     }
 
@@ -237,6 +249,7 @@ async fn run(
             _ = ticks.tick(), if ticking => {
                 shared.lock().pass_time();
                 callback::flush_soon(&shared);
+                deliver::flush_soon(&shared);
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             Some(pipe) = callers.recv() => {
@@ -294,7 +307,12 @@ async fn answer(
 
 async fn serve(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Reply, Broken> {
     let (parts, body) = request.into_parts();
-    let collected = tokio::time::timeout(BODY_TIME, Limited::new(body, MOST).collect()).await;
+    let most = if parts.uri.path() == IMAGES {
+        MOST_OF_AN_IMAGE
+    } else {
+        MOST
+    };
+    let collected = tokio::time::timeout(BODY_TIME, Limited::new(body, most).collect()).await;
     let body = match collected {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {

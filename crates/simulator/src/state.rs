@@ -16,7 +16,8 @@ use crate::faults::{Faults, Operation};
 use crate::idempotency::Keys;
 use crate::ledger::Payment;
 use crate::options::SalesUnit;
-use crate::webhooks::{self, Event};
+use crate::orders::Orders;
+use crate::webhooks::{self, Event, Webhooks};
 
 /// The rate limits count over a minute (eCom guide, "Rate limiting").
 const MINUTE: Duration = Duration::from_secs(60);
@@ -58,8 +59,9 @@ impl Shared {
             exchanges: Exchanges::default(),
             outbox: Vec::new(),
             held: Vec::new(),
-            happened: BTreeMap::new(),
             keys: Keys::default(),
+            webhooks: Webhooks::default(),
+            orders: Orders::default(),
             transactions: 5_000_000_000,
             contexts: 0,
             counted: counted.then_some(0),
@@ -100,10 +102,10 @@ pub(crate) struct State {
     pub(crate) outbox: Vec<Callback>,
     /// Callbacks to be sent later, by the simulator's clock.
     pub(crate) held: Vec<(Timestamp, Callback)>,
-    /// What happened to payments made by ePayment, by MSN and reference, for the webhooks.
-    pub(crate) happened: BTreeMap<(String, String), Vec<Event>>,
     /// ePayment's idempotency keys.
     pub(crate) keys: Keys,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) orders: Orders,
     transactions: u64,
     contexts: u64,
     /// How many tokens were counted; `None`: tokens are random.
@@ -231,6 +233,7 @@ impl State {
         due.sort_by_key(|(at, _)| *at);
         self.outbox
             .extend(due.into_iter().map(|(_, callback)| callback));
+        self.webhooks.bury(now);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::exchanges::{Direction, ExchangeFilter};
 use crate::faults::Fault;
 use crate::options::SalesUnit;
 use crate::server::{Received, Reply};
+use crate::webhooks::forge::WebhookForgery;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -112,6 +113,16 @@ async fn route(control: &Control, received: &Received) -> Result<Value, Refused>
         }
         ("POST", ["payments", msn, order, "call"]) => {
             result(control.call(msn, order, read(body)?).await)
+        }
+        ("POST", ["payments", msn, order, "forge-webhook"]) => {
+            let forgery: WebhookForgery = read_or_default(body)?;
+            result(control.forge_webhook(msn, order, forgery).await)
+        }
+        ("GET", ["webhooks"]) => shown(control.webhooks()),
+        ("DELETE", ["webhooks", id]) => result(control.drop_webhook(id)),
+        ("POST", ["webhooks", "deliver"]) => {
+            control.deliver_webhooks().await;
+            shown(control.webhooks())
         }
         ("POST", ["consents", user, "remove"]) => shown(control.remove_consent(user).await),
         ("GET", ["faults"]) => shown(control.faults()),

@@ -25,6 +25,9 @@ use crate::ledger::{
 use crate::money::Currency;
 use crate::options::{Country, SalesUnit};
 use crate::state::{Shared, State};
+use crate::webhooks::deliver;
+use crate::webhooks::forge::{self, WebhookForgery};
+use crate::webhooks::queue::{DeliveryView, WebhookView};
 
 /// What all HTTP controls' paths start with; no path of the API does.
 pub(crate) const PREFIX: &str = "/__simulator/";
@@ -146,6 +149,8 @@ pub struct PaymentView {
     pub guaranteed_until: Option<Timestamp>,
     /// The receipt that the create brought along.
     pub receipt: Option<Value>,
+    /// The webhooks, oldest first, whatever became of them.
+    pub webhooks: Vec<DeliveryView>,
 }
 
 /// The simulator's controls. Cheap to clone; it does not keep the simulator running.
@@ -173,8 +178,8 @@ impl Control {
         self.shared.lock().now()
     }
 
-    /// Moves the clock forward. What is due by then happens at its own moment; the callbacks of it
-    /// have had their attempt when this returns. Gives the new time.
+    /// Moves the clock forward. What is due by then happens at its own moment; the callbacks of it,
+    /// and every attempt of its webhooks, have been made when this returns. Gives the new time.
     pub async fn advance(&self, by: Duration) -> Timestamp {
         // Taken under the same lock: nobody else sends them meanwhile, and this waits for them.
         let due = {
@@ -184,6 +189,7 @@ impl Control {
             std::mem::take(&mut state.outbox)
         };
         callback::flush(&self.shared, due).await;
+        deliver::settle(&self.shared, None).await;
         self.now()
     }
 
@@ -197,10 +203,17 @@ impl Control {
         let views = state
             .payments
             .values()
-            .map(|payment| self.view(payment))
+            .map(|payment| {
+                let (msn, order_id) = (&payment.order.msn, &payment.order.order_id);
+                PaymentView {
+                    webhooks: state.webhooks.of_payment(msn, order_id),
+                    ..self.view(payment)
+                }
+            })
             .collect();
         drop(state);
         callback::flush_soon(&self.shared);
+        deliver::flush_soon(&self.shared);
         views
     }
 
@@ -209,7 +222,7 @@ impl Control {
     /// # Errors
     /// There is none.
     pub fn payment(&self, msn: &str, order_id: &str) -> Result<PaymentView, ControlError> {
-        let view = self.with(msn, order_id, |_, payment| Ok(self.view(payment)));
+        let view = self.with_view(msn, order_id, |_, _| Ok(()));
         callback::flush_soon(&self.shared);
         view
     }
@@ -246,7 +259,24 @@ impl Control {
             callbacks: payment.callbacks.clone(),
             guaranteed_until: payment.guaranteed_until(),
             receipt: order.epayment().and_then(|terms| terms.receipt.clone()),
+            webhooks: Vec::new(),
         }
+    }
+
+    /// Works on a payment as [`with`](Self::with) does, and shows it afterwards.
+    fn with_view(
+        &self,
+        msn: &str,
+        order_id: &str,
+        work: impl FnOnce(&mut Moment, &mut Payment) -> Result<(), String>,
+    ) -> Result<PaymentView, ControlError> {
+        let view = self.with(msn, order_id, |moment, payment| {
+            work(moment, payment)?;
+            Ok(self.view(payment))
+        })?;
+        // What the work caused is known only afterwards.
+        let webhooks = self.shared.lock().webhooks.of_payment(msn, order_id);
+        Ok(PaymentView { webhooks, ..view })
     }
 
     /// Works on a payment under the lock, after time has passed.
@@ -264,6 +294,8 @@ impl Control {
             .ok_or_else(|| not_found(msn, order_id))?;
         let done = work(&mut moment, payment).map_err(ControlError::Conflict);
         state.tell(msn, order_id);
+        drop(state);
+        deliver::flush_soon(&self.shared);
         done
     }
 
@@ -274,10 +306,7 @@ impl Control {
     /// # Errors
     /// The payment no longer waits, or the link is older than 5 minutes.
     pub fn open(&self, msn: &str, order_id: &str) -> Result<PaymentView, ControlError> {
-        self.with(msn, order_id, |moment, payment| {
-            payment.open(moment.now)?;
-            Ok(self.view(payment))
-        })
+        self.with_view(msn, order_id, |moment, payment| payment.open(moment.now))
     }
 
     /// The customer enters 3-D Secure, or leaves it. Meanwhile the merchant cannot cancel.
@@ -456,6 +485,7 @@ impl Control {
             Some(callback) => Some(callback::deliver(&self.shared, callback).await),
             None => None,
         };
+        deliver::settle(&self.shared, Some((msn, order_id))).await;
         let browser_url = redirect.as_deref().map(|url| self.browser_url(url));
         Ok(Acted {
             state,
@@ -521,7 +551,7 @@ impl Control {
         order_id: &str,
         work: impl FnOnce(&mut Payment, Note<'_>) -> Result<u64, Denial>,
     ) -> Result<PaymentView, ControlError> {
-        self.with(msn, order_id, |moment, payment| {
+        self.with_view(msn, order_id, |moment, payment| {
             let note = Note {
                 at: moment.now,
                 transaction_id: moment.transaction_id.clone(),
@@ -538,7 +568,7 @@ impl Control {
                     format!("{} ({}): {}", problem.title, problem.code, denial.why())
                 }
             })?;
-            Ok(self.view(payment))
+            Ok(())
         })
     }
 
@@ -594,6 +624,61 @@ impl Control {
     ) -> Result<ShopAnswer, ControlError> {
         let payment = self.with(msn, order_id, |_, payment| Ok(payment.clone()))?;
         callback::make_up(&self.shared, &payment, made_up)
+            .await
+            .map_err(ControlError::Invalid)
+    }
+
+    // Webhooks.
+
+    /// The webhooks that are registered, oldest first, with what was delivered to each.
+    #[must_use]
+    pub fn webhooks(&self) -> Vec<WebhookView> {
+        let mut state = self.shared.lock();
+        state.pass_time();
+        let webhooks = state.webhooks.view();
+        drop(state);
+        deliver::flush_soon(&self.shared);
+        webhooks
+    }
+
+    /// Vipps deletes a webhook by itself, as it does when its server took nothing for two weeks.
+    /// What was still to be delivered to it isn't any more.
+    ///
+    /// # Errors
+    /// There is no such webhook.
+    pub fn drop_webhook(&self, id: &str) -> Result<(), ControlError> {
+        if self.shared.lock().webhooks.remove(id) {
+            Ok(())
+        } else {
+            Err(ControlError::Invalid(format!("there is no webhook {id}")))
+        }
+    }
+
+    /// Every webhook that waits is tried now: what waits for its next attempt, what a fault holds
+    /// back, and, where it is taken, what waits behind it. The schedule goes on from there.
+    pub async fn deliver_webhooks(&self) {
+        {
+            let mut state = self.shared.lock();
+            state.pass_time();
+            let now = state.now();
+            state.webhooks.hurry(now);
+        }
+        deliver::settle(&self.shared, None).await;
+    }
+
+    /// Sends one webhook of one's own making: forged, mangled by a proxy on the way, or true to
+    /// the letter and of something unknown. The payment need not exist. It changes nothing here,
+    /// and is tried once.
+    ///
+    /// # Errors
+    /// There is no such sales unit or webhook; or a header cannot be sent.
+    pub async fn forge_webhook(
+        &self,
+        msn: &str,
+        order_id: &str,
+        forgery: WebhookForgery,
+    ) -> Result<ShopAnswer, ControlError> {
+        forge::forge(&self.shared, msn, order_id, forgery)
             .await
             .map_err(ControlError::Invalid)
     }

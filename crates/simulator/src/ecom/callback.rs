@@ -355,7 +355,7 @@ pub(crate) async fn make_up(
     Ok(answered(call(shared, request).await))
 }
 
-fn answered(answer: Result<crate::outgoing::Answer, NoAnswer>) -> ShopAnswer {
+pub(crate) fn answered(answer: Result<crate::outgoing::Answer, NoAnswer>) -> ShopAnswer {
     match answer {
         Ok(answer) => ShopAnswer {
             status: Some(answer.status),

@@ -14,14 +14,19 @@ use crate::refusal::{
 use crate::state::State;
 
 pub(super) fn json_body(headers: &HeaderMap, body: &[u8], schema: &str) -> Result<Value, Refused> {
+    let value = json(headers, body)?;
+    schema::check(schema, &value)?;
+    Ok(value)
+}
+
+/// A body of JSON, whatever it says.
+pub(crate) fn json(headers: &HeaderMap, body: &[u8]) -> Result<Value, Refused> {
     let kind = header(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(WRONG_CONTENT_TYPE.plain());
     }
-    let value: Value = serde_json::from_slice(body).map_err(|_| MALFORMED_JSON.plain())?;
-    schema::check(schema, &value)?;
-    Ok(value)
+    serde_json::from_slice(body).map_err(|_| MALFORMED_JSON.plain())
 }
 
 pub(super) fn text<'a>(body: &'a Value, pointer: &str) -> Option<&'a str> {

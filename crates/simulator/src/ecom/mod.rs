@@ -1,7 +1,7 @@
 //! The eCom API v2.
 
 pub(crate) mod callback;
-mod checks;
+pub(crate) mod checks;
 pub(crate) mod consent;
 mod initiate;
 mod operations;

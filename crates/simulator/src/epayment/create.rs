@@ -271,9 +271,15 @@ fn receipt(command: &Value) -> Result<Option<Value>, Told> {
     let Some(receipt) = present(command, "receipt") else {
         return Ok(None);
     };
+    check_lines(receipt, "receipt.")?;
+    Ok(Some(receipt.clone()))
+}
+
+/// Checks a receipt for what its schema cannot say. `at`: what stands before its fields' names.
+pub(crate) fn check_lines(receipt: &Value, at: &str) -> Result<(), Told> {
     let lines = receipt.get("orderLines").and_then(Value::as_array);
     for (n, line) in lines.into_iter().flatten().enumerate() {
-        let place = |field: &str| format!("receipt.orderLines[{n}].{field}");
+        let place = |field: &str| format!("{at}orderLines[{n}].{field}");
         if present(line, "taxRate").is_none() && present(line, "taxPercentage").is_none() {
             return Err(INVALID_FIELD.on(
                 &place("taxRate"),
@@ -290,7 +296,7 @@ fn receipt(command: &Value) -> Result<Option<Value>, Told> {
             }
         }
     }
-    Ok(Some(receipt.clone()))
+    Ok(())
 }
 
 fn expires(

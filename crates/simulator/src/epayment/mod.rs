@@ -1,6 +1,6 @@
 //! The ePayment API.
 
-mod create;
+pub(crate) mod create;
 pub(crate) mod magic;
 mod modify;
 pub(crate) mod problem;

@@ -145,6 +145,11 @@ impl Told {
         self
     }
 
+    /// The fields that are wrong, each with its reason.
+    pub(crate) fn into_fields(self) -> Vec<(String, String)> {
+        self.fields
+    }
+
     /// Whether the key of the request had its answer by it: a 4xx stays for its key, unless it
     /// says that the same request may be repeated.
     pub(crate) fn sticks(&self) -> bool {

@@ -1,44 +1,36 @@
-//! What the merchant is told of payments made by the ePayment API.
+//! The webhooks: registered, signed, delivered (Webhooks guide; Webhooks OpenAPI).
+//!
+//! One queue for each registration and payment keeps the order: an event that isn't taken holds
+//! back those after it.
 
-use jiff::Timestamp;
+mod api;
+pub(crate) mod deliver;
+mod event;
+pub(crate) mod forge;
+pub(crate) mod queue;
+pub(crate) mod register;
+mod sign;
 
-use crate::ledger::HistoryEntry;
-use crate::money::Currency;
-use crate::state::State;
+use std::sync::Arc;
 
-/// Something that happened to a payment, as its log and its webhooks tell it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Event {
-    /// `CREATED`, `AUTHORIZED`, …
-    pub(crate) name: &'static str,
-    /// The event's own.
-    pub(crate) psp_reference: String,
-    /// Minor units.
-    pub(crate) amount: u64,
-    pub(crate) currency: Currency,
-    /// The merchant's `Idempotency-Key`, where there was one.
-    pub(crate) key: Option<String>,
-    /// Whether it succeeded.
-    pub(crate) success: bool,
-    pub(crate) at: Timestamp,
-}
+use tokio::sync::Notify;
 
-impl Event {
-    pub(crate) fn of(entry: &HistoryEntry, currency: Currency) -> Self {
-        Self {
-            name: entry.event,
-            psp_reference: entry.transaction_id.clone(),
-            amount: entry.amount,
-            currency,
-            key: (!entry.request_id.is_empty()).then(|| entry.request_id.clone()),
-            success: entry.operation_success,
-            at: entry.at,
-        }
-    }
-}
+pub(crate) use api::Route;
+pub(crate) use event::Event;
+pub(crate) use queue::happened;
 
-/// Something happened: it is called once for each, in order, under the lock.
-pub(crate) fn happened(state: &mut State, msn: &str, reference: &str, event: Event) {
-    let key = (msn.to_owned(), reference.to_owned());
-    state.happened.entry(key).or_default().push(event);
+use queue::Delivery;
+use register::Registration;
+
+/// Everything about webhooks.
+#[derive(Debug, Default)]
+pub(crate) struct Webhooks {
+    registrations: Vec<Registration>,
+    /// Oldest first, whatever became of them. What waits for one registration and one payment is a
+    /// queue, in this order.
+    deliveries: Vec<Delivery>,
+    /// How many there were.
+    counted: u64,
+    /// Told whenever an attempt has ended.
+    ended: Arc<Notify>,
 }

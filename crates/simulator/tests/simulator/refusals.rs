@@ -108,6 +108,12 @@ fn matches(refusal: &Refusal, answer: &Answer) -> Result<(), String> {
             body["responseInfo"]["responseCode"] == refusal.status
                 && body["result"]["message"].is_string()
         }
+        Shape::Problem => {
+            let texts = ["type", "title", "detail", "instance"];
+            let fields = ["extraDetails", "invalidParams"];
+            let named = fields.iter().any(|f| body[f][0]["name"].is_string());
+            texts.iter().all(|name| body[name].is_string()) && named == !refusal.code.is_empty()
+        }
         Shape::Vipps => {
             let code = body[0]["errorCode"].as_str().unwrap_or_default();
             let known = if refusal.code == "{field}" {
@@ -197,6 +203,16 @@ async fn unit_refuses(unit: SalesUnit) -> Vec<Answer> {
 #[allow(clippy::too_many_lines)]
 async fn provoke(id: &str) -> Vec<Answer> {
     match id {
+        "WEBHOOK_INVALID" => crate::webhooks_register::invalid().await,
+        "WEBHOOK_TOO_MANY" => crate::webhooks_register::too_many().await,
+        "WEBHOOK_UNKNOWN" => crate::webhooks_register::unknown().await,
+        "ORDER_MANAGEMENT_ABSENT" => crate::orders::absent().await,
+        "ORDER_MANAGEMENT_INVALID" => crate::orders::invalid().await,
+        "IMAGE_EXISTS" => crate::orders::second_image().await,
+        "RECEIPT_EXISTS" => crate::orders::second_receipt().await,
+        "ORDER_NOT_DESCRIBED" => crate::orders::not_described().await,
+        "USERINFO_SUBSCRIPTION_KEY" => crate::userinfo::with_a_key().await,
+        "USERINFO_UNKNOWN" => crate::userinfo::unknown().await,
         "UNKNOWN_PATH" => {
             let world = World::start().await;
             let mut answers = Vec::new();
