@@ -145,6 +145,9 @@ pub struct User {
     pub user_id: String,
     /// The id for the userinfo API.
     pub sub: String,
+    /// Whether no address is registered: userinfo then has one of empty texts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_address: bool,
 }
 
 impl User {
@@ -165,6 +168,7 @@ impl User {
                 let digits = padded.get(from..).unwrap_or_default();
                 format!("c06c4afe-d9e1-4c5d-939a-{digits}")
             },
+            without_address: false,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::auth::{check_system_headers, units_of_userinfo};
 use crate::clock::after;
 use crate::customer::{Address, User};
 use crate::faults::Operation;
+use crate::ledger::Payment;
 use crate::refusal::{Refused, USERINFO_UNKNOWN};
 use crate::server::Reply;
 use crate::state::State;
@@ -53,7 +54,7 @@ impl Route {
         // The last consent counts.
         let consent = consents.max_by_key(|(given, ..)| *given);
         let (given, scope, user, payment) = consent.ok_or_else(|| USERINFO_UNKNOWN.plain())?;
-        let mut shown = shown(scope, user, payment.address.as_ref());
+        let mut shown = shown(scope, user, payment);
         if after(given, KEPT) < now {
             shown = expired(shown);
         }
@@ -62,7 +63,7 @@ impl Route {
 }
 
 /// Only what was consented to.
-fn shown(scope: &str, user: &User, address: Option<&Address>) -> Map<String, Value> {
+fn shown(scope: &str, user: &User, payment: &Payment) -> Map<String, Value> {
     let mut shown = Map::new();
     let mut tell = |name: &str, value: Value| {
         shown.insert(name.to_owned(), value);
@@ -89,19 +90,41 @@ fn shown(scope: &str, user: &User, address: Option<&Address>) -> Map<String, Val
             "birthDate" => tell("birthdate", "1988-12-03".into()),
             "nin" => tell("nin", "09057517287".into()),
             "address" => {
-                let all = Address::samples();
-                let default = address.or(all.first());
-                tell("address", default.map_or(Value::Null, |a| place(a, "home")));
-                let others = all.iter().filter(|a| Some(*a) != default);
-                let kinds = ["work", "other"];
-                let others: Vec<Value> =
-                    others.zip(kinds).map(|(a, kind)| place(a, kind)).collect();
-                tell("other_addresses", others.into());
+                let (default, others) = addresses(payment, user);
+                tell("address", default);
+                tell("other_addresses", others);
             }
             _ => {}
         }
     }
     shown
+}
+
+/// The default address, which is the one that the customer chose, and the others.
+fn addresses(payment: &Payment, user: &User) -> (Value, Value) {
+    if user.without_address {
+        let names = [
+            "address_type",
+            "country",
+            "formatted",
+            "postal_code",
+            "region",
+            "street_address",
+        ];
+        let empty: Map<String, Value> = names
+            .map(|n| (n.to_owned(), "".into()))
+            .into_iter()
+            .collect();
+        return (empty.into(), json!([]));
+    }
+    let country = payment.order.country.as_str();
+    let default = payment.address.clone();
+    let default = default.unwrap_or_else(|| Address::in_country(country));
+    let all = Address::samples_in(&[country.to_owned()]);
+    let others = all.iter().filter(|address| **address != default);
+    let others = others.zip(["work", "other"]);
+    let others: Vec<Value> = others.map(|(address, kind)| place(address, kind)).collect();
+    (place(&default, "home"), others.into())
 }
 
 /// An address; its second line is one of the street's.

@@ -184,11 +184,11 @@ impl Payment {
             details.insert("dateOfBirth".to_owned(), User::BIRTH_DATE.into());
         }
         if asked("address") {
-            let address = match &self.address {
-                Some(address) => address.clone(),
-                None => Address::in_country(self.order.country.as_str()),
-            };
-            details.insert("addresses".to_owned(), json!([shown_address(&address)]));
+            let in_country = || Address::in_country(self.order.country.as_str());
+            let address =
+                (!user.without_address).then(|| self.address.clone().unwrap_or_else(in_country));
+            let addresses: Vec<Value> = address.iter().map(shown_address).collect();
+            details.insert("addresses".to_owned(), addresses.into());
         }
         details.into()
     }

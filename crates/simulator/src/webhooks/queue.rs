@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::register::Owner;
+use super::register::{Owner, Registration};
 use super::{Event, Webhooks};
 use crate::clock::{after, days, minutes};
 use crate::faults::{FaultKind, Operation};
@@ -202,7 +202,7 @@ pub(crate) fn happened(state: &mut State, msn: &str, reference: &str, event: Eve
 pub(super) struct Attempt {
     id: u64,
     pub(super) at: Timestamp,
-    pub(super) registration: super::Registration,
+    pub(super) registration: Registration,
     pub(super) reference: String,
     pub(super) body: Value,
     pub(super) fault: Option<FaultKind>,
@@ -233,11 +233,14 @@ pub(super) fn take(state: &mut State) -> Option<Attempt> {
             }
             Some(FaultKind::WebhookOutOfOrder) => delivery.lets_pass = true,
             fault => {
+                let registrations = &state.webhooks.registrations;
+                let is_it = |r: &&Registration| r.id == delivery.registration;
+                let Some(registration) = registrations.iter().find(is_it).cloned() else {
+                    delivery.state = DeliveryState::Dropped;
+                    continue;
+                };
                 delivery.state = DeliveryState::Sending;
                 let delivery = delivery.clone();
-                let registrations = &state.webhooks.registrations;
-                let is_it = |r: &&super::Registration| r.id == delivery.registration;
-                let registration = registrations.iter().find(is_it)?.clone();
                 return Some(Attempt {
                     id: delivery.id,
                     at: delivery.due,
@@ -431,7 +434,7 @@ impl Webhooks {
 
     /// All registrations, oldest first.
     pub(crate) fn view(&self) -> Vec<WebhookView> {
-        let view = |registration: &super::Registration| {
+        let view = |registration: &Registration| {
             let (msn, client_id) = match &registration.owner {
                 Owner::Unit(msn) => (Some(msn.clone()), None),
                 Owner::Partner(client_id) => (None, Some(client_id.clone())),

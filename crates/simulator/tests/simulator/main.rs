@@ -20,6 +20,7 @@ mod merchant;
 mod orders;
 mod payments;
 mod published;
+mod published_webhooks;
 mod refusals;
 mod support;
 mod userinfo;

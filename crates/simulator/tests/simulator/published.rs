@@ -150,7 +150,7 @@ fn mended(mut ecom: Value) -> Value {
     ecom
 }
 
-fn validator(document: &Value, schema: &str) -> Validator {
+pub(crate) fn validator(document: &Value, schema: &str) -> Validator {
     let root = json!({"$ref": format!("#/components/schemas/{schema}"), "components": document["components"]});
     jsonschema::options()
         .with_draft(Draft::Draft7)

@@ -112,7 +112,7 @@ fn matches(refusal: &Refusal, answer: &Answer) -> Result<(), String> {
             let texts = ["type", "title", "detail", "instance"];
             let fields = ["extraDetails", "invalidParams"];
             let named = fields.iter().any(|f| body[f][0]["name"].is_string());
-            texts.iter().all(|name| body[name].is_string()) && named == !refusal.code.is_empty()
+            texts.iter().all(|name| body[name].is_string()) && named != refusal.code.is_empty()
         }
         Shape::Vipps => {
             let code = body[0]["errorCode"].as_str().unwrap_or_default();

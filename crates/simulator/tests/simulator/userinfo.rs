@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, KEY, MSN, World, pretty, regular};
 
-fn sub() -> String {
+pub(crate) fn sub() -> String {
     User::default().sub
 }
 
-async fn consented(world: &World, id: &str, scope: &str) {
+pub(crate) async fn consented(world: &World, id: &str, scope: &str) {
     let mut order = regular(id, 10000);
     order["transaction"]["scope"] = scope.into();
     world.initiate(&order).await.ok();
@@ -22,7 +22,7 @@ async fn consented(world: &World, id: &str, scope: &str) {
         .unwrap();
 }
 
-async fn userinfo(world: &World, sub: &str, key: Option<&str>) -> Answer {
+pub(crate) async fn userinfo(world: &World, sub: &str, key: Option<&str>) -> Answer {
     let mut request = Request::get(format!("/vipps-userinfo-api/userinfo/{sub}"))
         .header("Authorization", format!("Bearer {}", world.token));
     if let Some(key) = key {
@@ -95,6 +95,22 @@ async fn it_expires_after_a_week() {
     consented(&world, "acme-2", "name").await;
     let told = userinfo(&world, &sub(), None).await.ok();
     assert_eq!(told["given_name"], "Ada");
+}
+
+#[tokio::test]
+async fn a_customer_without_an_address_has_an_empty_one() {
+    let world = World::start().await;
+    let mut order = regular("acme-1", 10000);
+    order["transaction"]["scope"] = "address".into();
+    world.initiate(&order).await.ok();
+    let user = json!({"user": {"withoutAddress": true}});
+    let path = format!("payments/{MSN}/acme-1/approve");
+    world.control("POST", &path, user).await.ok();
+    let told = userinfo(&world, &sub(), None).await.ok();
+    let address = told["address"].as_object().unwrap();
+    assert_eq!(address.len(), 6);
+    assert!(address.values().all(|value| value == ""), "{address:?}");
+    assert_eq!(told["other_addresses"], json!([]));
 }
 
 pub(crate) async fn unknown() -> Vec<Answer> {
