@@ -105,6 +105,25 @@ async fn no_payment_need_exist_and_units_have_their_own_orders() {
     }
 }
 
+#[tokio::test]
+async fn a_receipt_that_came_with_a_payment_is_read_and_is_the_only_one() {
+    use crate::webhooks_deliver::{epayment, order};
+    let world = World::start().await;
+    let mut with_receipt = order("acme-shop-1");
+    with_receipt["receipt"] = receipt();
+    let made = epayment(&world, "", "key", Some(&with_receipt)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    put(&world, "v2/ecom/categories/acme-shop-1", &category())
+        .await
+        .ok();
+    assert_eq!(
+        get(&world, "v2/ecom/acme-shop-1").await.ok(),
+        json!({"category": category(), "receipt": receipt()})
+    );
+    let again = post(&world, "v2/ecom/receipts/acme-shop-1", &receipt()).await;
+    assert_eq!(again.status, 409);
+}
+
 pub(crate) async fn second_receipt() -> Vec<Answer> {
     let world = World::start().await;
     post(&world, "v2/ecom/receipts/acme-1", &receipt()).await;

@@ -187,6 +187,51 @@ async fn every_event_is_told_in_order_and_signed() {
 }
 
 #[tokio::test]
+async fn ends_and_failures_are_told_too() {
+    let world = World::start().await;
+    let control = world.simulator.control();
+    hook(&world, "1").await;
+    for reference in ["aborted-1", "terminated-1", "declined-1", "forced-1"] {
+        create(&world, reference).await;
+    }
+    control.reject(MSN, "aborted-1").await.unwrap();
+    let ended = epayment(&world, "/terminated-1/cancel", "cancel", None).await;
+    assert_eq!(ended.status, 200, "{ended:?}");
+    arrived(&world).await;
+    control.decline(MSN, "declined-1").unwrap();
+    approve(&world, "declined-1").await;
+    let customer = json!({"customer": {"phoneNumber": "4791234567"}});
+    let path = "/epayment/v1/test/payments/forced-1/approve";
+    let mut request = world.request("POST", path, Some(&customer));
+    request
+        .headers_mut()
+        .insert("Merchant-Serial-Number", MSN.parse().unwrap());
+    let forced = world.send(request).await;
+    assert_eq!(forced.status, 200, "{forced:?}");
+    arrived(&world).await;
+    let told: Vec<(Value, Value, Value)> = came(&world, "1")
+        .iter()
+        .map(|c| {
+            let body = c.json();
+            let field = |name: &str| body[name].clone();
+            (field("reference"), field("name"), field("success"))
+        })
+        .skip(4)
+        .collect();
+    let line = |a: &str, b: &str, c: bool| (json!(a), json!(b), json!(c));
+    assert_eq!(
+        told,
+        [
+            line("aborted-1", "ABORTED", true),
+            line("terminated-1", "TERMINATED", true),
+            line("declined-1", "AUTHORIZED", false),
+            line("declined-1", "AUTHORIZED", true),
+            line("forced-1", "AUTHORIZED", true),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn an_approval_tells_what_the_customer_consented_to() {
     let world = World::start().await;
     hook(&world, "1").await;
