@@ -1,8 +1,22 @@
-//! Vipps MobilePay on localhost: the eCom API v2 and its access token, as the published documents
-//! describe them, for testing any integration in any language.
+//! Vipps MobilePay on localhost: the eCom API v2, the ePayment API with its webhooks, order
+//! management and userinfo, as the published documents describe them, for testing any integration
+//! in any language.
 //!
-//! It is built from the documents alone and depends on no client. What it refuses is in the table
-//! at the end of this page; where the documents are silent, the table says so.
+//! It is built from the documents alone and depends on no client. What it refuses is in the tables
+//! at the end of this page; where the documents are silent, the tables say so.
+//!
+//! | API | paths |
+//! |---|---|
+//! | access token | `/accesstoken/get` |
+//! | eCom v2 | `/ecomm/v2/payments/…` |
+//! | ePayment | `/epayment/v1/payments/…`, `/epayment/v1/test/payments/{reference}/approve` |
+//! | webhooks | `/webhooks/v1/webhooks` |
+//! | order management | `/order-management/v1/images`, `/order-management/v2/{paymentType}/…` |
+//! | userinfo | `/vipps-userinfo-api/userinfo/{sub}` |
+//!
+//! A sales unit has one space of orderIds and references for both payment APIs. ePayment reads,
+//! captures, cancels and refunds payments that eCom made too; eCom doesn't know those that ePayment
+//! made. What ePayment makes is told by webhooks, what eCom makes by its callbacks.
 //!
 //! # In Rust
 //! ```no_run
@@ -83,15 +97,29 @@
 //! have the card declined, and, in express, to choose an address and a delivery. Scripts use
 //! [`Control`], or the same over HTTP.
 //!
+//! # Webhooks
+//! Each event of a payment that ePayment made goes to every registration that is for it, as
+//! `POST` with `x-ms-date`, `x-ms-content-sha256`, `Webhook-Id` and the signature in
+//! `Authorization`. A 2xx within 10 seconds takes it. Otherwise it is tried again: three times
+//! after 2 seconds, then after 1 and 2 minutes, hourly until the 29th attempt, daily after that,
+//! for 7 days. Meanwhile the later events of the same payment wait, for this registration alone.
+//!
+//! This goes by the simulator's clock. When it is moved, all attempts that became due are made, in
+//! the order of their moments, and each is signed with the time that the clock shows then: a shop
+//! that checks the date should have its own clock moved before.
+//!
+//! A registration whose server took nothing for two weeks is deleted.
+//!
 //! # Controls over HTTP
 //! JSON, under a prefix that the API does not have. Errors are `{"error": "…"}` with 400, 404 or
-//! 409. Amounts are in øre.
+//! 409. Amounts are in øre, or the minor units of their currency; `orderId` is ePayment's
+//! `reference` too.
 //!
 //! | call | what it does |
 //! |---|---|
 //! | `GET /__simulator/health` | `{"status": "ok"}` |
 //! | `GET /__simulator/clock` | `{"now": …}` |
-//! | `POST /__simulator/clock` `{"advanceSeconds": n}` | moves the clock forward; what is due happens, its callbacks too |
+//! | `POST /__simulator/clock` `{"advanceSeconds": n}` | moves the clock forward; what is due happens, its callbacks and webhooks too |
 //! | `GET /__simulator/payments`, `…/payments/{msn}/{orderId}` | whole payments: [`PaymentView`] |
 //! | `POST …/payments/{msn}/{orderId}/open` | the customer opens the link |
 //! | `POST …/shipping` `{"address"?: {addressLine1, addressLine2?, postCode, city, country?}}` | asks the shop for deliveries: [`Quote`] |
@@ -101,6 +129,10 @@
 //! | `POST …/portal/capture`, `…/portal/refund` `{"amount"?}`, `…/portal/cancel` | a person acts in Vipps' portal |
 //! | `POST …/forge-callback` `{"status"?, "amount"?, "msn"?, "token"?, "body"?, "bodyBytes"?, "headers"?}` | a forged callback: [`Forgery`]; `token`: [`ForgedToken`], as `right`, `wrong`, `none` or `half` |
 //! | `POST …/call` `{"method", "url", "body"?, "token"?}` | a made-up call to the merchant: [`MadeUpCall`] |
+//! | `POST …/forge-webhook` `{"webhook"?, "name"?, "amount"?, "success"?, "signature"?, "clockOffSeconds"?, "url"?, "body"?, "headers"?, …}` | a forged, mangled or made-up webhook, also of a payment that there is not: [`WebhookForgery`]; `signature`: [`WebhookSignature`], as `right`, `none`, `other_secret` or `other_header` |
+//! | `GET /__simulator/webhooks` | what is registered, and what was delivered to it: [`WebhookView`] |
+//! | `POST /__simulator/webhooks/deliver` | tries everything that waits now; answers when that is done |
+//! | `DELETE /__simulator/webhooks/{id}` | Vipps deletes a registration, as after two dead weeks |
 //! | `POST /__simulator/consents/{userId}/remove` | the customer takes back the consent; `userId` URL-encoded |
 //! | `POST /__simulator/faults` `{"on", "orderId"?, "kind", "times"?}` | sets a [`Fault`]; `GET` lists, `DELETE` clears |
 //! | `POST /__simulator/units` | adds a [`SalesUnit`], fields in camelCase |
@@ -133,6 +165,7 @@
 //! - After a partial capture, capture without an amount captures the rest.
 //! - Host names need a dot and may not end in `.localhost` or `.local`; `.example` is taken.
 //!
+#![doc = include_str!("choices.md")]
 #![doc = include_str!("refusals.md")]
 #![doc = include_str!("epayment/choices.md")]
 #![doc = include_str!("epayment/refusals.md")]
