@@ -11,7 +11,8 @@ use kasse_simulator::{Approval, DeliveryState, DeliveryView, SalesUnit};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Answer, MSN, ShopCall, World, pretty};
+use crate::epayment_support::{fixed, payment};
+use crate::support::{MSN, ShopCall, World, pretty};
 use crate::webhooks_register::{PATH, events};
 
 /// A webhook at `https://shop.example/{path}` for every event, and its secret.
@@ -35,38 +36,8 @@ pub(crate) async fn hook(world: &World, path: &str) -> Hook {
     }
 }
 
-pub(crate) async fn epayment(world: &World, path: &str, key: &str, body: Option<&Value>) -> Answer {
-    let path = format!("/epayment/v1/payments{path}");
-    let method = if key.is_empty() { "GET" } else { "POST" };
-    let mut request = world.request(method, &path, body);
-    let headers = request.headers_mut();
-    headers.insert("Merchant-Serial-Number", MSN.parse().unwrap());
-    if !key.is_empty() {
-        headers.insert("Idempotency-Key", key.parse().unwrap());
-    }
-    world.send(request).await
-}
-
-pub(crate) fn order(reference: &str) -> Value {
-    json!({
-        "amount": {"currency": "NOK", "value": 49900},
-        "paymentMethod": {"type": "WALLET"},
-        "reference": reference,
-        "returnUrl": "https://shop.example/thanks",
-        "userFlow": "WEB_REDIRECT",
-        "paymentDescription": "Two pairs of socks",
-    })
-}
-
 pub(crate) async fn create(world: &World, reference: &str) {
-    let made = epayment(
-        world,
-        "",
-        &format!("create-{reference}"),
-        Some(&order(reference)),
-    )
-    .await;
-    assert_eq!(made.status, 201, "{made:?}");
+    world.created(&payment(reference, 49900)).await;
     arrived(world).await;
 }
 
@@ -79,9 +50,7 @@ pub(crate) async fn approve(world: &World, reference: &str) {
 }
 
 async fn capture(world: &World, reference: &str, value: u64) {
-    let body = json!({"modificationAmount": {"currency": "NOK", "value": value}});
-    let path = format!("/{reference}/capture");
-    let captured = epayment(world, &path, &format!("capture-{value}"), Some(&body)).await;
+    let captured = world.adjust("capture", reference, value, "capture").await;
     assert_eq!(captured.status, 200, "{captured:?}");
     arrived(world).await;
 }
@@ -146,7 +115,7 @@ async fn every_event_is_told_in_order_and_signed() {
         .control()
         .portal_refund(MSN, "acme-shop-1", Some(50))
         .unwrap();
-    let cancelled = epayment(&world, "/acme-shop-1/cancel", "cancel", None).await;
+    let cancelled = world.void("acme-shop-1", None).await;
     assert_eq!(cancelled.status, 200, "{cancelled:?}");
     arrived(&world).await;
     let calls = came(&world, "hooks/1?a=b");
@@ -170,7 +139,7 @@ async fn every_event_is_told_in_order_and_signed() {
     let bodies: Vec<Value> = calls.iter().map(ShopCall::json).collect();
     insta::assert_snapshot!("webhooks", pretty(&json!(bodies)));
     // What the log tells is what the webhooks told.
-    let log = epayment(&world, "/acme-shop-1/events", "", None).await.ok();
+    let log = world.events("acme-shop-1").await.ok();
     let told = |of: &[Value]| -> Vec<(Value, Value, Value)> {
         let of = of.iter();
         of.map(|e| {
@@ -195,18 +164,13 @@ async fn ends_and_failures_are_told_too() {
         create(&world, reference).await;
     }
     control.reject(MSN, "aborted-1").await.unwrap();
-    let ended = epayment(&world, "/terminated-1/cancel", "cancel", None).await;
+    let ended = world.void("terminated-1", None).await;
     assert_eq!(ended.status, 200, "{ended:?}");
     arrived(&world).await;
     control.decline(MSN, "declined-1").unwrap();
     approve(&world, "declined-1").await;
     let customer = json!({"customer": {"phoneNumber": "4791234567"}});
-    let path = "/epayment/v1/test/payments/forced-1/approve";
-    let mut request = world.request("POST", path, Some(&customer));
-    request
-        .headers_mut()
-        .insert("Merchant-Serial-Number", MSN.parse().unwrap());
-    let forced = world.send(request).await;
+    let forced = world.force("forced-1", customer).await;
     assert_eq!(forced.status, 200, "{forced:?}");
     arrived(&world).await;
     let told: Vec<(Value, Value, Value)> = came(&world, "1")
@@ -235,13 +199,11 @@ async fn ends_and_failures_are_told_too() {
 async fn an_approval_tells_what_the_customer_consented_to() {
     let world = World::start().await;
     hook(&world, "1").await;
-    let mut with_scope = order("acme-shop-1");
+    let mut with_scope = payment("acme-shop-1", 49900);
     with_scope["profile"] = json!({"scope": "name email"});
-    let made = epayment(&world, "", "create", Some(&with_scope)).await;
-    assert_eq!(made.status, 201, "{made:?}");
-    approve(&world, "acme-shop-1").await;
+    world.authorized(&with_scope).await;
     let body = came(&world, "1").pop().unwrap().json();
-    let payment = epayment(&world, "/acme-shop-1", "", None).await.ok();
+    let payment = world.get("acme-shop-1").await.ok();
     assert_eq!(body["sub"], payment["profile"]["sub"]);
     assert!(body["sub"].is_string());
     assert_eq!(body["userDetails"], payment["userDetails"]);
@@ -252,6 +214,18 @@ async fn an_approval_tells_what_the_customer_consented_to() {
 }
 
 #[tokio::test]
+async fn an_express_approval_tells_the_delivery() {
+    let world = World::start().await;
+    hook(&world, "1").await;
+    world.authorized(&fixed("acme-shop-1", 49900)).await;
+    let body = came(&world, "1").pop().unwrap().json();
+    assert_eq!(body["amount"]["value"], 59800, "with the delivery");
+    assert_eq!(body["shippingDetails"]["shippingOptionId"], "home");
+    let payment = world.get("acme-shop-1").await.ok();
+    assert_eq!(body["shippingDetails"], payment["shippingDetails"]);
+}
+
+#[tokio::test]
 async fn a_profile_that_comes_later_is_not_in_the_webhook() {
     let world = World::with(SalesUnit {
         profile_after: 2,
@@ -259,10 +233,9 @@ async fn a_profile_that_comes_later_is_not_in_the_webhook() {
     })
     .await;
     hook(&world, "1").await;
-    let mut with_scope = order("acme-shop-1");
+    let mut with_scope = payment("acme-shop-1", 49900);
     with_scope["profile"] = json!({"scope": "name"});
-    epayment(&world, "", "create", Some(&with_scope)).await;
-    approve(&world, "acme-shop-1").await;
+    world.authorized(&with_scope).await;
     let body = came(&world, "1").pop().unwrap().json();
     assert!(
         body.get("sub").is_none() && body.get("userDetails").is_none(),
@@ -276,8 +249,8 @@ async fn a_payment_of_ecom_has_no_webhook() {
     hook(&world, "1").await;
     world.reserved("acme-shop-1", 10000).await;
     world.capture("acme-shop-1", None, "key").await.ok();
-    let captured = json!({"modificationAmount": {"currency": "NOK", "value": 100}});
-    epayment(&world, "/acme-shop-1/refund", "refund", Some(&captured)).await;
+    let refunded = world.adjust("refund", "acme-shop-1", 100, "refund").await;
+    assert_eq!(refunded.status, 200, "{refunded:?}");
     arrived(&world).await;
     assert!(came(&world, "1").is_empty());
     assert!(deliveries(&world, "acme-shop-1").is_empty());
@@ -638,8 +611,7 @@ async fn a_running_clock_delivers_by_itself() {
                 .unwrap(),
         )
     });
-    let made = epayment(&running, "", "create", Some(&order("acme-shop-1"))).await;
-    assert_eq!(made.status, 201);
+    running.created(&payment("acme-shop-1", 49900)).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(came(&running, "1").len(), 3, "at 0, 2 and 4 s");
     *status.lock().unwrap() = 200;
