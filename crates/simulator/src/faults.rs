@@ -226,9 +226,9 @@ impl Fault {
     pub(crate) fn check(&self) -> Result<(), String> {
         use FaultKind::{
             CallbackForged, CallbackLate, CallbackLost, CallbackMsnNumber, CallbackTwice,
-            CallbackWrongAmount, Error, EventsBehind, Page, Problem, Reset, Slow, Status, UnknownStatus,
-            WebhookBadSignature, WebhookClock, WebhookFailed, WebhookForged, WebhookLate,
-            WebhookLost, WebhookOtherHeader, WebhookOutOfOrder, WebhookTwice,
+            CallbackWrongAmount, Error, EventsBehind, Page, Problem, Reset, Slow, Status,
+            UnknownStatus, WebhookBadSignature, WebhookClock, WebhookFailed, WebhookForged,
+            WebhookLate, WebhookLost, WebhookOtherHeader, WebhookOutOfOrder, WebhookTwice,
         };
         let fits = match (&self.kind, self.on) {
             (

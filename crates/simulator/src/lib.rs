@@ -108,7 +108,8 @@
 //! the order of their moments, and each is signed with the time that the clock shows then: a shop
 //! that checks the date should have its own clock moved before.
 //!
-//! A registration whose server took nothing for two weeks is deleted.
+//! What a call to the API causes is sent by itself; moving the clock, also by nothing, waits until
+//! nothing is under way. A registration whose server took nothing for two weeks is deleted.
 //!
 //! # Controls over HTTP
 //! JSON, under a prefix that the API does not have. Errors are `{"error": "…"}` with 400, 404 or

@@ -167,7 +167,13 @@ async fn make(shared: &Shared, attempt: &Attempt) -> Result<Answer, NoAnswer> {
                 .send(shared)
                 .await
         }
-        _ => parcel(body, now).send(shared).await,
+        _ => {
+            let mut parcel = parcel(body, now);
+            if attempt.number > 1 {
+                parcel.note = Some(format!("attempt {}", attempt.number));
+            }
+            parcel.send(shared).await
+        }
     }
 }
 

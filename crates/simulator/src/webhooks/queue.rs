@@ -202,6 +202,8 @@ pub(crate) fn happened(state: &mut State, msn: &str, reference: &str, event: Eve
 pub(super) struct Attempt {
     id: u64,
     pub(super) at: Timestamp,
+    /// Which one it is, from 1.
+    pub(super) number: usize,
     pub(super) registration: Registration,
     pub(super) reference: String,
     pub(super) body: Value,
@@ -244,6 +246,7 @@ pub(super) fn take(state: &mut State) -> Option<Attempt> {
                 return Some(Attempt {
                     id: delivery.id,
                     at: delivery.due,
+                    number: delivery.attempts.len().saturating_add(1),
                     registration,
                     body: delivery.body,
                     reference: delivery.reference,
@@ -296,7 +299,8 @@ pub(super) fn ended(
     if taken {
         delivery.state = DeliveryState::Delivered;
         webhooks.unblock(at, attempt.at);
-    } else if end.is_some_and(|end| next > end) {
+    } else if next == attempt.at || end.is_some_and(|end| next > end) {
+        // The first: there is no time left at all.
         delivery.state = DeliveryState::GivenUp;
         tracing::warn!(
             reference = attempt.reference,

@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::Response;
-use kasse_simulator::{Approval, DeliveryState, DeliveryView, SalesUnit};
+use kasse_simulator::{
+    Approval, DeliveryState, DeliveryView, Direction, ExchangeFilter, SalesUnit,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -372,6 +374,37 @@ async fn a_leap_of_the_clock_makes_every_attempt_in_it() {
         webhooks[0].attempts.last().unwrap().at
     );
     assert_eq!(webhooks[1].state, DeliveryState::Waiting);
+}
+
+#[tokio::test]
+async fn the_end_of_all_time_comes() {
+    let world = World::start().await;
+    answers(&world, 500);
+    hook(&world, "1").await;
+    create(&world, "acme-shop-1").await;
+    pass(&world, u64::MAX).await;
+    assert_eq!(
+        deliveries(&world, "acme-shop-1")[0].state,
+        DeliveryState::GivenUp
+    );
+    assert!(world.simulator.control().webhooks().is_empty());
+}
+
+#[tokio::test]
+async fn the_record_counts_the_attempts() {
+    let world = World::start().await;
+    answers(&world, 500);
+    hook(&world, "1").await;
+    create(&world, "acme-shop-1").await;
+    pass(&world, 4).await;
+    let of_payment = ExchangeFilter::order("acme-shop-1").direction(Direction::Out);
+    let record = world.simulator.control().exchanges(&of_payment);
+    let notes: Vec<Option<&str>> = record.iter().map(|e| e.note.as_deref()).collect();
+    assert_eq!(notes, [None, Some("attempt 2"), Some("attempt 3")]);
+    assert!(record.iter().all(|e| e.status == Some(500)));
+    // The signature is a secret to the record.
+    let signed = ("authorization".to_owned(), "***".to_owned());
+    assert!(record.iter().all(|e| e.headers.contains(&signed)));
 }
 
 #[tokio::test]
