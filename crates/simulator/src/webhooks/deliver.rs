@@ -107,10 +107,8 @@ pub(super) fn off_by(at: Timestamp, seconds: i64) -> Timestamp {
 
 /// Makes one attempt, with the fault that is set for it, if any.
 async fn make(shared: &Shared, attempt: &Attempt) -> Result<Answer, NoAnswer> {
-    let (now, another) = {
-        let mut state = shared.lock();
-        (state.now(), state.token())
-    };
+    let now = shared.lock().now();
+    let another = || shared.lock().token();
     let to = &attempt.registration;
     let parcel = |body: &Value, at| Parcel::new(to, &attempt.reference, body, at);
     let body = &attempt.body;
@@ -128,7 +126,7 @@ async fn make(shared: &Shared, attempt: &Attempt) -> Result<Answer, NoAnswer> {
                 set(&mut forged, "name", name.as_str().into());
             }
             let stranger = Registration {
-                secret: another.clone().unwrap_or_default().into(),
+                secret: another().unwrap_or_default().into(),
                 ..to.clone()
             };
             let parcel_of = Parcel::new(&stranger, &attempt.reference, &forged, now);
@@ -138,7 +136,7 @@ async fn make(shared: &Shared, attempt: &Attempt) -> Result<Answer, NoAnswer> {
         Some(FaultKind::WebhookFailed) => {
             let mut failed = body.clone();
             set(&mut failed, "success", false.into());
-            if let Some(id) = another.as_deref().and_then(uuid) {
+            if let Some(id) = another().as_deref().and_then(uuid) {
                 set(&mut failed, "pspReference", id.into());
             }
             let before = parcel(&failed, now).noted("a failed operation, told by a fault");

@@ -340,9 +340,9 @@ impl Webhooks {
                 continue;
             }
             let behind = |other: &Delivery| other.is_open() && other.same_queue(delivery);
-            let rest = self.deliveries.iter().enumerate().skip(at + 1);
-            let next = rest.filter(|(_, d)| behind(d)).map(|(at, _)| at).next();
-            if let Some(next) = next {
+            let mut rest = self.deliveries.iter().enumerate().skip(at + 1);
+            let next = rest.find(|(_, d)| behind(d));
+            if let Some(next) = next.map(|(next, _)| next) {
                 self.deliveries.swap(at, next);
                 if let Some(delivery) = self.deliveries.get_mut(next) {
                     delivery.lets_pass = false;
