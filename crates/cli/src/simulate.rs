@@ -67,15 +67,16 @@ fn introduction(url: &str, own_units: bool) -> String {
         )
     };
     format!(
-        "Vipps' eCom API, simulated: {url}\n\n{keys}\n\
+        "Vipps' payment APIs, simulated: {url}\n\n{keys}\n\
          To begin:\n  \
          POST {url}/accesstoken/get\n  \
-         POST {url}/ecomm/v2/payments\n\n\
+         POST {url}/epayment/v1/payments, or {url}/ecomm/v2/payments\n\n\
          Controls:\n  \
          GET  {url}/__simulator/payments                            all payments, whole\n  \
          POST {url}/__simulator/payments/MSN/ORDERID/approve        as the customer; also reject, decline, shipping\n  \
          POST {url}/__simulator/clock   {{\"advanceSeconds\": 660}}     moves its clock\n  \
          POST {url}/__simulator/faults  {{\"on\", \"kind\", \"times\"}}     makes something go wrong\n  \
+         GET  {url}/__simulator/webhooks                            what is registered, and what came of each webhook\n  \
          GET  {url}/__simulator/exchanges                           every call, in and out\n\n\
          Ctrl-C stops it."
     )

@@ -124,7 +124,7 @@
 //! | `GET /__simulator/payments`, `…/payments/{msn}/{orderId}` | whole payments: [`PaymentView`] |
 //! | `POST …/payments/{msn}/{orderId}/open` | the customer opens the link |
 //! | `POST …/shipping` `{"address"?: {addressLine1, addressLine2?, postCode, city, country?}}` | asks the shop for deliveries: [`Quote`] |
-//! | `POST …/approve` `{"shippingMethodId"?, "user"?}` | approves; answers after the callback: [`Acted`] |
+//! | `POST …/approve` `{"shippingMethodId"?, "user"?}` | approves; answers after the callback or the webhooks: [`Acted`] |
 //! | `POST …/reject`, `…/decline` | the customer cancels; the card is declined |
 //! | `POST …/in-3ds` `{"inside": true}` | the customer is in 3-D Secure, or no longer |
 //! | `POST …/portal/capture`, `…/portal/refund` `{"amount"?}`, `…/portal/cancel` | a person acts in Vipps' portal |

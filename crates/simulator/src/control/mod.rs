@@ -77,7 +77,7 @@ pub struct Approval {
 pub struct Acted {
     /// The state that the payment has now.
     pub state: PaymentState,
-    /// The callback, after its one attempt. `None`: the act has none.
+    /// The callback, after its one attempt. `None`: the act has none, or webhooks tell it.
     pub callback: Option<CallbackReport>,
     /// The merchant's `fallBack`, as it was given. `None`: the customer isn't sent back
     /// (`skipLandingPage`, or the payment still waits).
@@ -378,7 +378,7 @@ impl Control {
         Ok(address)
     }
 
-    /// The customer approves. Returns when the callback has had its attempt.
+    /// The customer approves. Returns when the callback, or each webhook, has had its attempt.
     ///
     /// An express payment without a quote asks the shop first, for the default address; without a
     /// chosen delivery the default one is taken.
@@ -438,7 +438,7 @@ impl Control {
         .await
     }
 
-    /// The customer cancels in the app. Returns when the callback has had its attempt.
+    /// The customer cancels in the app. Returns when the callback, or each webhook, has had its attempt.
     ///
     /// # Errors
     /// The payment no longer waits.
