@@ -23,6 +23,14 @@ const READING: u32 = 3;
 /// The waiting page comes again so often: Vipps' own pace for polling.
 const AGAIN: u32 = 2;
 
+const NOTHING_CHARGED: Text = Text::all(
+    "Nothing has been charged. You can try again in the shop.",
+    "Ingenting er trukket. Du kan prøve igjen i butikken.",
+    "Der er ikke trukket noget. Du kan prøve igen i butikken.",
+    "Mitään ei ole veloitettu. Voit yrittää uudelleen kaupassa.",
+    "Inget har dragits. Du kan försöka igen i butiken.",
+);
+
 const STYLE: &str = "body{font:18px/1.5 system-ui,sans-serif;margin:0;background:#f6f5f2;color:#1d1d1f;display:grid;place-items:center;min-height:100vh}main{background:#fff;border-radius:12px;padding:2rem;margin:1rem;max-width:28rem;box-shadow:0 1px 4px #0002}h1{font-size:1.4rem;margin:0 0 .5rem}a{display:inline-block;margin-top:1rem;padding:.6rem 1.2rem;border-radius:8px;background:#5b2d90;color:#fff;text-decoration:none}a:focus-visible{outline:3px solid #1d1d1f;outline-offset:2px}small{color:#5c5c61}";
 
 impl Flow {
@@ -138,55 +146,97 @@ fn page(payment: &Payment, shop: &str, language: Language) -> Response<Bytes> {
     };
     let (title, text, waiting): (Text, Text, bool) = match payment.state {
         PaymentState::Authorised if !kept(payment) => (
-            Text::new(
+            Text::all(
                 "The order could not be completed",
                 "Bestillingen kunne ikke fullføres",
+                "Ordren kunne ikke gennemføres",
+                "Tilausta ei voitu viedä loppuun",
+                "Beställningen kunde inte slutföras",
             ),
-            Text::new(
+            Text::all(
                 "The money was not taken, or has been given back. The shop can tell you more.",
                 "Pengene er ikke trukket, eller er gitt tilbake. Butikken kan fortelle mer.",
+                "Pengene er ikke trukket, eller de er givet tilbage. Butikken kan fortælle mere.",
+                "Rahoja ei ole veloitettu, tai ne on palautettu. Kauppa voi kertoa lisää.",
+                "Pengarna har inte dragits, eller så har de betalats tillbaka. Butiken kan berätta mer.",
             ),
             false,
         ),
         PaymentState::Authorised => (
-            Text::new("Thank you", "Takk"),
-            Text::new("Your payment went through.", "Betalingen er gjennomført."),
-            false,
-        ),
-        PaymentState::Rejected | PaymentState::Cancelled => (
-            Text::new("The payment was cancelled", "Betalingen ble avbrutt"),
-            Text::new(
-                "Nothing has been charged. You can try again in the shop.",
-                "Ingenting er trukket. Du kan prøve igjen i butikken.",
+            Text::all("Thank you", "Takk", "Tak", "Kiitos", "Tack"),
+            Text::all(
+                "Your payment went through.",
+                "Betalingen er gjennomført.",
+                "Betalingen er gennemført.",
+                "Maksu onnistui.",
+                "Betalningen är genomförd.",
             ),
             false,
         ),
+        PaymentState::Rejected | PaymentState::Cancelled => (
+            Text::all(
+                "The payment was cancelled",
+                "Betalingen ble avbrutt",
+                "Betalingen blev afbrudt",
+                "Maksu peruutettiin",
+                "Betalningen avbröts",
+            ),
+            NOTHING_CHARGED,
+            false,
+        ),
         PaymentState::Expired => (
-            Text::new("The time ran out", "Tiden gikk ut"),
-            Text::new(
+            Text::all(
+                "The time ran out",
+                "Tiden gikk ut",
+                "Tiden løb ud",
+                "Aika loppui",
+                "Tiden tog slut",
+            ),
+            Text::all(
                 "The payment was not finished in time. Nothing has been charged. You can try again in the shop.",
                 "Betalingen ble ikke fullført i tide. Ingenting er trukket. Du kan prøve igjen i butikken.",
+                "Betalingen blev ikke gennemført i tide. Der er ikke trukket noget. Du kan prøve igen i butikken.",
+                "Maksua ei suoritettu ajoissa. Mitään ei ole veloitettu. Voit yrittää uudelleen kaupassa.",
+                "Betalningen slutfördes inte i tid. Inget har dragits. Du kan försöka igen i butiken.",
             ),
             false,
         ),
         PaymentState::Failed => (
-            Text::new("The payment did not start", "Betalingen startet ikke"),
-            Text::new(
-                "Nothing has been charged. You can try again in the shop.",
-                "Ingenting er trukket. Du kan prøve igjen i butikken.",
+            Text::all(
+                "The payment did not start",
+                "Betalingen startet ikke",
+                "Betalingen blev ikke startet",
+                "Maksu ei käynnistynyt",
+                "Betalningen startade inte",
             ),
+            NOTHING_CHARGED,
             false,
         ),
         PaymentState::Preparing | PaymentState::Initiated | PaymentState::Unknown(_) => (
-            Text::new("One moment", "Et øyeblikk"),
-            Text::new(
+            Text::all(
+                "One moment",
+                "Et øyeblikk",
+                "Et øjeblik",
+                "Hetkinen",
+                "Ett ögonblick",
+            ),
+            Text::all(
                 "We are waiting for your payment. Finish it in the app; this page follows by itself.",
                 "Vi venter på betalingen. Fullfør den i appen; denne siden følger med av seg selv.",
+                "Vi venter på betalingen. Gør den færdig i appen; denne side følger selv med.",
+                "Odotamme maksuasi. Viimeistele se sovelluksessa; tämä sivu päivittyy itsestään.",
+                "Vi väntar på betalningen. Slutför den i appen; den här sidan uppdateras av sig själv.",
             ),
             true,
         ),
     };
-    let to_shop = Text::new("Go to the shop", "Gå til butikken");
+    let to_shop = Text::all(
+        "Go to the shop",
+        "Gå til butikken",
+        "Gå til butikken",
+        "Siirry kauppaan",
+        "Gå till butiken",
+    );
     let refresh = if waiting {
         AGAIN.to_string()
     } else {
