@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Flow, add_note, busy, pace, unknown_payment};
 use crate::api::{ApiError, Asked, Cancellation, Meaning, Modification};
-use crate::context::Context;
+use crate::context::{Context, span};
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::{CallerKey, CommandId, IdempotencyKey, OrderRef};
 use crate::journal::{
@@ -14,6 +14,9 @@ use crate::journal::{
 use crate::money::Money;
 use crate::payment::{Payment, PaymentId, PaymentState, Sums};
 use crate::provider::{Outcome, Part, Target};
+
+/// How long Vipps is asked for something that it never does.
+const TRIED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What a caller wants done, before the amount is settled.
 #[derive(Debug, Clone, Copy)]
@@ -197,7 +200,7 @@ impl Flow {
         let open = |commands: Vec<Command>| {
             commands
                 .into_iter()
-                .find(|c| c.is_open() && !matches!(c.verb, CommandVerb::Initiate { .. }))
+                .find(|c| c.is_open() && c.verb.moves_money())
         };
         if let Some(command) = open(journal.commands(id).await?) {
             if !wish.fits(&command.verb, Some(&payment.sums)) {
@@ -224,35 +227,10 @@ impl Flow {
                 }
             }
         };
-        let command = self
-            .begin(cx, lease, &payment, verb.clone(), caller.cloned())
-            .await?;
-        let id_of_first = command.id.clone();
-        let mut outcome = self.drive(cx, lease, payment.clone(), command, false).await;
-        if let Err(error) = &outcome
-            && wish.is_for_the_rest()
-            && self.is_too_much(&payment, &verb, error)
-            && !crate::mutants::on("rest")
-        {
-            // Something was taken elsewhere, and was read since: what is left is another amount now.
-            payment = journal.payment(id).await?.unwrap_or(payment);
-            match self.allowed(&payment, wish) {
-                Ok(rest) if rest != verb => {
-                    self.free_key(lease, id, &id_of_first).await?;
-                    let command = self
-                        .begin(cx, lease, &payment, rest, caller.cloned())
-                        .await?;
-                    outcome = self.drive(cx, lease, payment.clone(), command, false).await;
-                }
-                Err(_) if wish.stands(&payment) => {
-                    // Repeated with the same key it must be answered so again, and not as refused.
-                    self.free_key(lease, id, &id_of_first).await?;
-                    return Ok(Outcome::Done(Box::new(payment)));
-                }
-                _ => {}
-            }
-        }
-        match outcome {
+        let mut command = self.prepare(cx, &payment, verb, caller.cloned()).await?;
+        command.rest = wish.is_for_the_rest();
+        self.begin(lease, &command).await?;
+        match self.drive(cx, lease, payment.clone(), command, false).await {
             // It is journaled, so it is under way, whatever the journal says now: the sweep ends it.
             Err(error) if matches!(error.kind, ErrorKind::Journal | ErrorKind::InProgress) => {
                 tracing::error!(reference = %id.reference, error = %error, "the journal failed while a command was under way; it goes on later");
@@ -285,22 +263,6 @@ impl Flow {
         Ok(())
     }
 
-    /// The caller's key of a command that was refused is free for the next.
-    async fn free_key(
-        &self,
-        lease: &Lease,
-        payment: &PaymentId,
-        command: &CommandId,
-    ) -> Result<(), Error> {
-        let commands = self.inner.journal.commands(payment).await?;
-        let Some(mut command) = commands.into_iter().find(|c| c.id == *command) else {
-            return Ok(());
-        };
-        command.caller = None;
-        let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
-        Ok(self.inner.journal.write(batch).await?)
-    }
-
     /// Joins a command that is under way and is the same ask. The caller's key is remembered, so
     /// that it stays the same ask when that command has ended; and a merchant's cancellation
     /// outranks one of our own, which is moot once the customer has paid.
@@ -328,10 +290,12 @@ impl Flow {
             batch.push(Write::Command(Box::new(joined)));
         }
         if let (Wish::Cancel(new), CommandVerb::Cancel { why }) = (wish, &mut command.verb)
-            && matches!(why, CancelReason::TimeOver | CancelReason::Replaced)
-            && !matches!(new, CancelReason::TimeOver | CancelReason::Replaced)
+            && why.spares_the_paid()
+            && !new.spares_the_paid()
         {
             *why = new;
+            // It is another request now.
+            command.key = new_key(cx)?;
             batch.push(Write::Command(Box::new(command.clone())));
         }
         if !batch.writes.is_empty() {
@@ -482,32 +446,39 @@ impl Flow {
         }
     }
 
-    /// Did Vipps say that the amount is more than is left?
-    fn is_too_much(&self, payment: &Payment, verb: &CommandVerb, error: &Error) -> bool {
+    /// What a refusal means, as the payment's API has it.
+    fn meaning(&self, payment: &Payment, verb: &CommandVerb, error: &Error) -> Meaning {
         let asked = match verb {
+            CommandVerb::Initiate { .. } => Asked::Initiate,
             CommandVerb::Capture { .. } => Asked::Capture,
             CommandVerb::Refund { .. } => Asked::Refund,
-            CommandVerb::Initiate { .. } | CommandVerb::Cancel { .. } => return false,
+            CommandVerb::Cancel { .. } => Asked::Cancel,
+            CommandVerb::Describe { .. } => return Meaning::Other,
         };
-        self.api(payment.api)
-            .is_ok_and(|api| api.meaning(asked, error) == Meaning::TooMuch)
+        match self.api(payment.api) {
+            Ok(api) => api.meaning(asked, error),
+            Err(_) => Meaning::Other,
+        }
     }
 
-    /// Journals a command. Only then may anything be sent.
-    async fn begin(
+    /// A command, with the text that goes with it.
+    async fn prepare(
         &self,
         cx: &Context,
-        lease: &Lease,
         payment: &Payment,
         verb: CommandVerb,
         caller: Option<CallerKey>,
     ) -> Result<Command, Error> {
         let text = self.text_for(payment, &verb).await?;
-        let command = new_command(cx, payment, verb, caller, text)?;
+        new_command(cx, payment, verb, caller, text)
+    }
+
+    /// Journals a command. Only then may anything be sent.
+    async fn begin(&self, lease: &Lease, command: &Command) -> Result<(), Error> {
         let batch = Batch::under(lease).with(Write::Command(Box::new(command.clone())));
         self.inner.journal.write(batch).await?;
-        tracing::info!(reference = %payment.id.reference, verb = command.verb.word(), command = %command.id, "journaled");
-        Ok(command)
+        tracing::info!(reference = %command.payment.reference, verb = command.verb.word(), command = %command.id, "journaled");
+        Ok(())
     }
 
     /// What the customer reads of an operation: the order's text, with what is done where it is not
@@ -524,13 +495,18 @@ impl Flow {
         let text = match verb {
             CommandVerb::Refund { .. } => format!("Refund: {text}"),
             CommandVerb::Cancel { .. } => format!("Cancelled: {text}"),
-            CommandVerb::Initiate { .. } | CommandVerb::Capture { .. } => text,
+            CommandVerb::Initiate { .. }
+            | CommandVerb::Capture { .. }
+            | CommandVerb::Describe { .. } => text,
         };
         Ok(text.chars().take(100).collect())
     }
 
     /// Sends a command again that is due, if nobody is at its payment.
     pub(super) async fn resume(&self, cx: &Context, command: &Command) -> Result<(), Error> {
+        if matches!(command.verb, CommandVerb::Describe { .. }) {
+            return self.describe(cx, command).await;
+        }
         let id = &command.payment;
         let Some(lease) = self
             .lease(cx, LeaseKey::payment(id), Duration::ZERO)
@@ -602,9 +578,50 @@ impl Flow {
             command.key = new_command(cx, &payment, command.verb.clone(), None, String::new())?.key;
         }
         let sent = self.send(cx, &payment, &command).await;
+        let mut failed = None;
         match sent {
             Ok(()) => {}
             Err(ApiError::Refused(error)) => {
+                let meaning = self.meaning(&payment, &command.verb, &error);
+                if meaning == Meaning::NotNow {
+                    // The customer or another operation is at it. That key is used up.
+                    command.key = new_key(cx)?;
+                    return self
+                        .not_yet(cx, lease, payment, command, &error, None)
+                        .await;
+                }
+                let spares =
+                    matches!(&command.verb, CommandVerb::Cancel { why } if why.spares_the_paid());
+                if meaning == Meaning::AuthorisedMeanwhile && spares {
+                    // The customer has paid, and nobody meant to undo that.
+                    tracing::info!(reference = %id.reference, "approved in the last moment: it is not cancelled");
+                    command.state = CommandState::Done;
+                    let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+                    self.inner.journal.write(batch).await?;
+                    let payment = self.reconcile_leased(cx, lease, &id).await?;
+                    return Ok(Outcome::Done(Box::new(payment)));
+                }
+                // Why it was refused may be that something was done elsewhere.
+                let elsewhere = matches!(meaning, Meaning::TooMuch | Meaning::DoneAlready)
+                    && !crate::mutants::on("rest");
+                if elsewhere && let Ok(read) = self.reconcile_leased(cx, lease, &id).await {
+                    payment = read;
+                    match self.stands(&command).await? {
+                        Some(CommandState::Open { .. }) => {}
+                        Some(CommandState::Refused { error }) => return Err(error),
+                        _ => return Ok(Outcome::Done(Box::new(payment))),
+                    }
+                    if command.rest && all_done(&payment, &command.verb) {
+                        command.state = CommandState::Done;
+                        let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+                        self.inner.journal.write(batch).await?;
+                        return Ok(Outcome::Done(Box::new(payment)));
+                    }
+                    if let Some(rest) = for_what_is_left(cx, &payment, &command)? {
+                        self.begin(lease, &rest).await?;
+                        return Box::pin(self.drive(cx, lease, payment, rest, false)).await;
+                    }
+                }
                 tracing::warn!(reference = %id.reference, verb = command.verb.word(), error = %error, "refused by Vipps");
                 command.state = CommandState::Refused {
                     error: error.clone(),
@@ -619,19 +636,19 @@ impl Flow {
                 }
                 self.inner.notes.ride(&id, &mut batch);
                 self.inner.journal.write(batch).await?;
-                // Why it was refused may be that something was done elsewhere.
-                if let Err(error) = self.reconcile_leased(cx, lease, &id).await {
+                if !elsewhere && let Err(error) = self.reconcile_leased(cx, lease, &id).await {
                     tracing::info!(reference = %id.reference, error = %error, "not read after a refusal; it is read later");
                 }
                 return Err(error);
             }
             Err(ApiError::Again { error, after }) => {
                 return self
-                    .put_off(cx, lease, payment, command, &error, after)
+                    .not_yet(cx, lease, payment, command, &error, after)
                     .await;
             }
             Err(ApiError::Unknown(error)) => {
                 tracing::warn!(reference = %id.reference, verb = command.verb.word(), error = %error, "the outcome is unknown; the history is read");
+                failed = Some(error);
             }
         }
         // Done, or perhaps done: the history decides.
@@ -644,6 +661,11 @@ impl Flow {
             }
         }
         match self.stands(&command).await? {
+            Some(CommandState::Open { .. }) if failed.is_some() => {
+                let error = failed.unwrap_or_else(|| cut_off(&payment));
+                self.not_yet(cx, lease, payment, command, &error, None)
+                    .await
+            }
             Some(CommandState::Open { .. }) => {
                 let error = Error::new(
                     ErrorKind::VippsUnavailable,
@@ -671,6 +693,40 @@ impl Flow {
             .into_iter()
             .find(|c| c.id == command.id)
             .map(|c| c.state))
+    }
+
+    /// Vipps was reached and has not done it: it is tried again later, but not for ever.
+    async fn not_yet(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        payment: Payment,
+        mut command: Command,
+        error: &Error,
+        after: Option<jiff::Timestamp>,
+    ) -> Result<Outcome, Error> {
+        if span(command.created, cx.now()) < TRIED_FOR {
+            return self
+                .put_off(cx, lease, payment, command, error, after)
+                .await;
+        }
+        tracing::error!(reference = %payment.id.reference, verb = command.verb.word(), error = %error, "given up");
+        let text = format!(
+            "The {} was tried for {} days, and Vipps' history does not show it. It is given up: {error}",
+            command.verb.word(),
+            TRIED_FOR.as_secs() / 86_400,
+        );
+        command.state = CommandState::Refused {
+            error: error.clone(),
+        };
+        let mut noted = payment;
+        add_note(&mut noted, cx, text);
+        let id = noted.id.clone();
+        let mut batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+        batch.push(Write::Update(Box::new(noted)));
+        self.inner.notes.ride(&id, &mut batch);
+        self.inner.journal.write(batch).await?;
+        Err(error.clone())
     }
 
     /// It is tried again later, with the same key.
@@ -729,10 +785,12 @@ impl Flow {
                 };
                 api.cancel(cx, &caller, &what).await
             }
-            CommandVerb::Initiate { .. } => Err(ApiError::Refused(Error::bug(
-                format!("Payment {reference} was not started"),
-                "an initiate was sent as if it could be repeated.",
-            ))),
+            CommandVerb::Initiate { .. } | CommandVerb::Describe { .. } => {
+                Err(ApiError::Refused(Error::bug(
+                    format!("Nothing was done with payment {reference}"),
+                    format!("a {} was sent as if it moved money.", command.verb.word()),
+                )))
+            }
         };
         watch.end(command.verb.word(), &sent);
         sent
@@ -747,23 +805,73 @@ pub(super) fn new_command(
     caller: Option<CallerKey>,
     text: String,
 ) -> Result<Command, Error> {
-    let bad = |error: crate::IdError| {
-        Error::bug("Nothing was done", format!("an id was not made: {error}."))
-    };
     Ok(Command {
-        id: CommandId::new(cx.ids.next()).map_err(bad)?,
+        id: CommandId::new(cx.ids.next()).map_err(no_id)?,
         payment: payment.id.clone(),
         shop: payment.order.shop.clone(),
         verb,
-        key: IdempotencyKey::new(cx.ids.next()).map_err(bad)?,
+        key: new_key(cx)?,
         caller,
         text,
+        rest: false,
         // Whoever journals it holds the lease and sends it now; the sweep leaves it alone until the
         // lease is given back or has run out.
         state: CommandState::Open { next: cx.now() },
         created: cx.now(),
         tries: 0,
     })
+}
+
+/// Where all that is left was meant, and that is another amount now: the command for it, in the
+/// place of the one that was refused. The key of that one is used up.
+fn for_what_is_left(
+    cx: &Context,
+    payment: &Payment,
+    refused: &Command,
+) -> Result<Option<Command>, Error> {
+    let left = match &refused.verb {
+        CommandVerb::Capture { .. } => payment.sums.left_to_capture(),
+        CommandVerb::Refund { .. } => payment.sums.left_to_refund(),
+        _ => return Ok(None),
+    };
+    let verb = match &refused.verb {
+        CommandVerb::Capture { amount } if left.minor < amount.minor => {
+            CommandVerb::Capture { amount: left }
+        }
+        CommandVerb::Refund { amount } if left.minor < amount.minor => {
+            CommandVerb::Refund { amount: left }
+        }
+        _ => return Ok(None),
+    };
+    if !left.is_positive() || !refused.rest {
+        return Ok(None);
+    }
+    Ok(Some(Command {
+        verb,
+        key: new_key(cx)?,
+        state: CommandState::Open { next: cx.now() },
+        tries: 0,
+        ..refused.clone()
+    }))
+}
+
+/// Is nothing left of it, because all of it was done?
+fn all_done(payment: &Payment, verb: &CommandVerb) -> bool {
+    let rest = Part::rest();
+    match verb {
+        CommandVerb::Capture { .. } => Wish::Capture(&rest).stands(payment),
+        CommandVerb::Refund { .. } => Wish::Refund(&rest).stands(payment),
+        _ => false,
+    }
+}
+
+/// A key that was never used.
+fn new_key(cx: &Context) -> Result<IdempotencyKey, Error> {
+    IdempotencyKey::new(cx.ids.next()).map_err(no_id)
+}
+
+fn no_id(error: crate::IdError) -> Error {
+    Error::bug("Nothing was done", format!("an id was not made: {error}."))
 }
 
 fn cut_off(payment: &Payment) -> Error {

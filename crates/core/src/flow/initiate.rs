@@ -9,24 +9,32 @@ use super::commands::{new_command, state_word};
 use super::reconcile::{Audience, News, announce};
 use super::{Entry, Flow, pace};
 use crate::api::{ApiError, Asked, Initiation, Meaning, PaymentApi, Urls};
-use crate::context::{Context, span};
+use crate::context::{Context, after, span};
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::OrderRef;
 use crate::journal::{
     Batch, CancelReason, Command, CommandState, CommandVerb, JournalError, Lease, LeaseKey, Quote,
     Write,
 };
+use crate::market::Market;
 use crate::money::Money;
 use crate::order::{Buyer, Express, Order};
 use crate::payment::{EventKind, Payment, PaymentId, PaymentState, Personal, Sums};
 use crate::provider::{Initiate, Outcome};
 use crate::shipping::{Destination, QuotedOption, name_options};
-use crate::wishes::Wishes;
 
 /// A second press of the button within this time gets the same page at Vipps.
 const SAME_AGAIN: Duration = Duration::from_secs(60);
 /// So long after a payment's time it does not matter any more that it could not be ended.
 const LONG_AFTER: Duration = Duration::from_secs(3600);
+/// How often a start whose answer was lost is sent again while the customer waits.
+const REPEATS: u32 = 2;
+/// How long after it.
+const PAUSE: Duration = Duration::from_secs(1);
+/// What is to be left of the caller's time for it.
+const ROOM: Duration = Duration::from_secs(5);
+/// How long after it by the sweep, at the least: Vipps takes 5 a minute for each reference.
+const SENT_AGAIN: Duration = Duration::from_secs(15);
 /// How many references are tried where the sales unit has used them already (error 34).
 const REFERENCES: u32 = 10;
 
@@ -94,14 +102,20 @@ impl Flow {
                 .await?
         {
             match self.same_key(&earlier, order).await? {
-                Some(outcome) => return Ok(outcome),
-                None => self.give_up_start(cx, earlier).await?,
+                Key::Answered(outcome) => return Ok(outcome),
+                Key::CutShort(payment) => {
+                    if self.resumable(&payment, SAME_AGAIN).await?.is_none() {
+                        self.give_up_start(cx, earlier).await?;
+                    }
+                }
             }
         }
         let earlier = self.inner.journal.payments_of(&order.at).await?;
         for payment in earlier.iter().rev() {
-            if let Some(same) = self.make_way(cx, payment, order).await? {
-                return Ok(Outcome::Started(Box::new(same)));
+            match self.make_way(cx, payment, order).await? {
+                Way::Free => {}
+                Way::Same(same) => return Ok(Outcome::Started(same)),
+                Way::UnderWay(same) => return Ok(Outcome::Pending(same)),
             }
         }
         let options = self.static_options(cx, entry, order).await?;
@@ -124,11 +138,12 @@ impl Flow {
             };
             let (payment_lease, payment, command) = begun;
             let started = self
-                .start(cx, &payment_lease, payment, command, order, &options)
+                .start(cx, &payment_lease, payment, command, REPEATS, false)
                 .await;
             self.release(payment_lease).await;
             match started? {
                 Start::Started(payment) => return Ok(Outcome::Started(payment)),
+                Start::Pending(payment) => return Ok(Outcome::Pending(payment)),
                 Start::Refused(error) => return Err(error),
                 Start::ReferenceUsed => {}
                 // Its answer was lost: it is cancelled by the sweep, and a new one begun, once.
@@ -145,9 +160,8 @@ impl Flow {
         ))
     }
 
-    /// The caller's key was used before: the same answer again. `None`: that start was cut short,
-    /// and nobody is at it any more, since we have the order's lease.
-    async fn same_key(&self, command: &Command, order: &Order) -> Result<Option<Outcome>, Error> {
+    /// The caller's key was used before: the same answer again, or a start that has no end yet.
+    async fn same_key(&self, command: &Command, order: &Order) -> Result<Key, Error> {
         let payment = self.inner.journal.payment(&command.payment).await?;
         let payment = payment.filter(|payment| {
             payment.order == order.at && matches!(command.verb, CommandVerb::Initiate { .. })
@@ -185,12 +199,12 @@ impl Flow {
         }
         match payment.state {
             PaymentState::Initiated if payment.redirect.is_some() => {
-                Ok(Some(Outcome::Started(Box::new(payment))))
+                Ok(Key::Answered(Outcome::Started(Box::new(payment))))
             }
-            PaymentState::Authorised => Ok(Some(Outcome::Done(Box::new(payment)))),
-            PaymentState::Preparing => Ok(None),
+            PaymentState::Authorised => Ok(Key::Answered(Outcome::Done(Box::new(payment)))),
+            PaymentState::Preparing => Ok(Key::CutShort(Box::new(payment))),
             PaymentState::Initiated | PaymentState::Unknown(_) => {
-                Ok(Some(Outcome::Pending(Box::new(payment))))
+                Ok(Key::Answered(Outcome::Pending(Box::new(payment))))
             }
             _ => Err(Error::new(
                 ErrorKind::WrongState,
@@ -203,40 +217,51 @@ impl Flow {
     }
 
     /// A start that was cut short is given up, and its key is free for the next.
-    async fn give_up_start(&self, cx: &Context, mut command: Command) -> Result<(), Error> {
+    async fn give_up_start(&self, cx: &Context, command: Command) -> Result<(), Error> {
         let key = LeaseKey::payment(&command.payment);
         let Some(lease) = self.lease(cx, key, Duration::from_secs(10)).await? else {
             return Err(super::busy(&command.payment.reference));
         };
-        command.caller = None;
-        command.state = CommandState::Refused {
-            error: cut_short(&command),
-        };
-        let batch = Batch::under(&lease).with(Write::Command(Box::new(command)));
-        let written = self.inner.journal.write(batch).await;
+        let written = self.abandon(&lease, command).await;
         self.release(lease).await;
-        Ok(written?)
+        written
     }
 
-    /// Ends an earlier attempt, so that two can never both be paid. An answer: the earlier one is
-    /// so young and so much the same that it serves.
-    async fn make_way(
-        &self,
-        cx: &Context,
-        payment: &Payment,
-        order: &Order,
-    ) -> Result<Option<Payment>, Error> {
+    /// Ends an earlier attempt, so that two can never both be paid; unless it is so young and so
+    /// much the same that it serves.
+    async fn make_way(&self, cx: &Context, payment: &Payment, order: &Order) -> Result<Way, Error> {
         let mut payment = payment.clone();
+        let same = (payment.cart == order.cart()
+            || crate::mutants::on("another cart is another payment"))
+            && payment.express == order.express.is_some();
+        if let Some(start) = self.resumable(&payment, SAME_AGAIN).await? {
+            if same {
+                payment = self.start_again(cx, &payment.id).await?;
+                match payment.state {
+                    PaymentState::Initiated if payment.redirect.is_some() => {
+                        return Ok(Way::Same(Box::new(payment)));
+                    }
+                    // Not where it was given up: it is made way for below.
+                    PaymentState::Preparing
+                        if self.resumable(&payment, SAME_AGAIN).await?.is_some() =>
+                    {
+                        return Ok(Way::UnderWay(Box::new(payment)));
+                    }
+                    _ => {}
+                }
+            } else {
+                // It must not be sent again after it was made way for.
+                self.give_up_start(cx, start).await?;
+            }
+        }
         if payment.state == PaymentState::Initiated
-            && (payment.cart == order.cart()
-                || crate::mutants::on("another cart is another payment"))
-            && payment.express == order.express.is_some()
+            && same
             && payment.redirect.is_some()
             && span(payment.created, cx.now()) < SAME_AGAIN
         {
             payment = self.reconcile(cx, &payment.id).await.unwrap_or(payment);
             if payment.state == PaymentState::Initiated {
-                return Ok(Some(payment));
+                return Ok(Way::Same(Box::new(payment)));
             }
         }
         if payment.state.is_open() && !crate::mutants::on("left-open") {
@@ -249,11 +274,11 @@ impl Flow {
             let ended = self.cancel_for(cx, &payment.id, why).await;
             // Long after its time nobody can approve it any more, whatever Vipps says of it: it
             // stands in nobody's way.
-            let window = self.api(payment.api)?.window();
-            if span(payment.created, cx.now()) > window + LONG_AFTER
+            let lifetime = pace::lifetime(&payment, &**self.api(payment.api)?);
+            if span(payment.created, cx.now()) > lifetime + LONG_AFTER
                 && !matches!(&ended, Ok(payment) if payment.state == PaymentState::Authorised)
             {
-                return Ok(None);
+                return Ok(Way::Free);
             }
             payment = ended?;
             // The customer has no address to pay it at, so it cannot be paid: no need to wait.
@@ -279,12 +304,15 @@ impl Flow {
                 format!("payment {} holds {kept} of it.", payment.id.reference),
                 "Show the customer that the order is paid.",
             )
-            .for_customer(crate::Text::new(
+            .for_customer(crate::Text::all(
                 "This order is already paid.",
                 "Denne bestillingen er allerede betalt.",
+                "Denne ordre er allerede betalt.",
+                "Tämä tilaus on jo maksettu.",
+                "Den här beställningen är redan betald.",
             )));
         }
-        Ok(None)
+        Ok(Way::Free)
     }
 
     /// The deliveries of a static express payment. They are asked for once, before the start.
@@ -297,7 +325,7 @@ impl Flow {
         if order.express != Some(Express::Static) {
             return Ok(Vec::new());
         }
-        let to = Destination::Country("NO".into());
+        let to = self.home(entry, order);
         let budget = self.inner.options.quote_budget;
         if !order.deliveries.is_empty() {
             crate::shipping::check_options(&order.deliveries, order.amount.currency)?;
@@ -392,7 +420,7 @@ impl Flow {
                 .shop
                 .wishes
                 .expires_in
-                .map(|lifetime| crate::context::after(now, lifetime)),
+                .map(|lifetime| after(now, lifetime)),
             capture_by: None,
             guaranteed_until: None,
             next_look: None,
@@ -401,8 +429,9 @@ impl Flow {
             notes: Vec::new(),
             personal: None,
         };
-        let window = self.api(payment.api).map_err(StartError::Failed)?.window();
-        payment.next_look = pace::next_look(&payment, now, window);
+        let api = self.api(payment.api).map_err(StartError::Failed)?;
+        let lifetime = pace::lifetime(&payment, &**api);
+        payment.next_look = pace::next_look(&payment, now, lifetime);
         let nameless = Order {
             buyer: Buyer {
                 phone: None,
@@ -438,7 +467,7 @@ impl Flow {
             batch.push(Write::Quote(Quote {
                 payment: id.clone(),
                 number: 1,
-                key: self.quote_key(&payment, &Destination::Country("NO".into())),
+                key: self.quote_key(&payment, &self.home(entry, order)),
                 at: now,
                 options: options.to_vec(),
                 fresh: true,
@@ -456,40 +485,111 @@ impl Flow {
         }
     }
 
-    /// Sends the start, once.
+    /// Everything that a start's request is made of, from the journal alone: sent again, it is the
+    /// same to the byte.
+    async fn initiation(
+        &self,
+        api: &dyn PaymentApi,
+        payment: &Payment,
+        command: &Command,
+    ) -> Result<Initiation, Error> {
+        let gone = |why: &str| Error::bug("Nothing was started", why);
+        let CommandVerb::Initiate { order, wishes } = &command.verb else {
+            return Err(gone("it was not the command for it."));
+        };
+        let journal = &self.inner.journal;
+        let mut order = (**order).clone();
+        let personal = journal.personal(&payment.id).await?;
+        order.buyer.phone = personal.and_then(|personal| personal.phone);
+        let mut options = Vec::new();
+        if order.express == Some(Express::Static) {
+            let quotes = journal.quotes(&payment.id).await?;
+            let first = quotes.into_iter().find(|quote| quote.number == 1);
+            options = first.map(|quote| quote.options).unwrap_or_default();
+        }
+        Ok(Initiation {
+            reference: payment.id.reference.clone(),
+            order,
+            urls: self.urls(payment)?,
+            token: self
+                .callback_token(api, payment)
+                .ok_or_else(|| gone("an installation key is gone."))?,
+            options,
+            key: command.key.clone(),
+            wishes: (**wishes).clone(),
+            expires: payment.expires,
+        })
+    }
+
+    /// Sends a start, and where the API does it once for its key and the answer is lost, again:
+    /// `repeats` times now, then by the sweep. `unsure`: it may have been sent before.
     async fn start(
         &self,
         cx: &Context,
         lease: &Lease,
         mut payment: Payment,
         mut command: Command,
-        order: &Order,
-        options: &[QuotedOption],
+        repeats: u32,
+        mut unsure: bool,
     ) -> Result<Start, Error> {
+        let cx = &self.under(cx, lease);
         let id = payment.id.clone();
         let api = self.api(payment.api)?.clone();
-        let wishes = match &command.verb {
-            CommandVerb::Initiate { wishes, .. } => (**wishes).clone(),
-            _ => Wishes::default(),
-        };
-        let initiation = Initiation {
-            reference: id.reference.clone(),
-            order: order.clone(),
-            urls: self.urls(&payment)?,
-            token: self
-                .callback_token(&*api, &payment)
-                .ok_or_else(|| Error::bug("Nothing was started", "an installation key is gone."))?,
-            options: options.to_vec(),
-            key: command.key.clone(),
-            wishes,
-            expires: payment.expires,
-        };
+        let initiation = self.initiation(&*api, &payment, &command).await?;
         let caller = self.caller(&payment)?;
-        command.tries += 1;
         tracing::info!(reference = %id.reference, amount = %payment.amount, express = payment.express, "initiate");
-        let watch = self.watch(&self.under(cx, lease), &*api, &id);
-        let sent = api.initiate(&watch.cx, &caller, &initiation).await;
-        watch.end("initiate", &sent);
+        let mut left = if api.initiate_is_idempotent() {
+            repeats
+        } else {
+            0
+        };
+        let sent = loop {
+            command.tries += 1;
+            let watch = self.watch(cx, &*api, &id);
+            let sent = api.initiate(&watch.cx, &caller, &initiation).await;
+            watch.end("initiate", &sent);
+            let not_before = match &sent {
+                Ok(_) | Err(ApiError::Refused(_)) => break sent,
+                Err(ApiError::Unknown(_)) => {
+                    unsure = true;
+                    None
+                }
+                Err(ApiError::Again { after, .. }) => *after,
+            };
+            let pause = not_before.map_or(PAUSE, |after| span(cx.now(), after).max(PAUSE));
+            if left == 0 || cx.limit(ROOM + pause) < ROOM + pause || pause > ROOM {
+                break sent;
+            }
+            left -= 1;
+            tracing::info!(reference = %id.reference, "no answer to initiate: it is sent again with the same key");
+            cx.runtime.sleep(pause).await;
+        };
+        let lost_for_good = match &sent {
+            Ok(_) => false,
+            Err(ApiError::Unknown(error) | ApiError::Again { error, .. })
+                if unsure && api.initiate_is_idempotent() =>
+            {
+                // Not at Vipps' limit of 5 a minute.
+                let not_before = match &sent {
+                    Err(ApiError::Again { after, .. }) => *after,
+                    _ => None,
+                };
+                let soonest = after(cx.now(), SENT_AGAIN);
+                let soonest = not_before.map_or(soonest, |after| after.max(soonest));
+                let pending = self
+                    .put_off(cx, lease, payment, command, error, Some(soonest))
+                    .await?;
+                return Ok(match pending {
+                    Outcome::Pending(payment) => Start::Pending(payment),
+                    _ => Start::Lost(error.clone()),
+                });
+            }
+            Err(ApiError::Unknown(_)) => true,
+            // Asked again it was refused: it was not the same request to Vipps, or it never came to
+            // be. What became of the first is not said.
+            Err(ApiError::Refused(_)) => unsure,
+            Err(ApiError::Again { .. }) => false,
+        };
         let mut batch = Batch::under(lease);
         self.inner.notes.ride(&id, &mut batch);
         let mut news = Vec::new();
@@ -503,7 +603,8 @@ impl Flow {
                 news.push(News::now(EventKind::Initiated));
                 None
             }
-            Err(ApiError::Unknown(error)) => {
+            Err(lost) if lost_for_good => {
+                let error = lost.into_error();
                 tracing::warn!(reference = %id.reference, error = %error, "the answer to initiate was lost; it is cancelled and another begun");
                 command.state = CommandState::Refused {
                     error: error.clone(),
@@ -512,7 +613,7 @@ impl Flow {
                     why: CancelReason::StartLost,
                 };
                 key_is_free = true;
-                let text = format!("Cancelled: {}", order.text)
+                let text = format!("Cancelled: {}", initiation.order.text)
                     .chars()
                     .take(100)
                     .collect();
@@ -520,8 +621,8 @@ impl Flow {
                 batch.push(Write::Command(Box::new(cancel)));
                 Some(Start::Lost(error))
             }
-            Err(failed @ (ApiError::Refused(_) | ApiError::Again { .. })) => {
-                key_is_free = matches!(failed, ApiError::Again { .. });
+            Err(failed) => {
+                key_is_free = !matches!(failed, ApiError::Refused(_));
                 let error = failed.into_error();
                 tracing::warn!(reference = %id.reference, error = %error, "not started");
                 payment.state = PaymentState::Failed;
@@ -543,7 +644,8 @@ impl Flow {
             command.caller = None;
         }
         announce(&mut payment, news, cx.now(), Audience::Shop, &mut batch);
-        payment.next_look = pace::next_look(&payment, cx.now(), api.window());
+        let lifetime = pace::lifetime(&payment, &*api);
+        payment.next_look = pace::next_look(&payment, cx.now(), lifetime);
         batch.push(Write::Update(Box::new(payment.clone())));
         batch.push(Write::Command(Box::new(command)));
         self.inner.journal.write(batch).await?;
@@ -551,15 +653,74 @@ impl Flow {
         Ok(start.unwrap_or_else(|| Start::Started(Box::new(payment))))
     }
 
-    /// A start that a crash cut short. Where the API allows it, it could be sent again; eCom does
-    /// not: it is looked up, and if Vipps has it, cancelled.
+    /// The start of a payment that is being started, if it may still be sent again: its API does it
+    /// once for its key, and the customer has at least `room` left to pay it.
+    async fn resumable(&self, payment: &Payment, room: Duration) -> Result<Option<Command>, Error> {
+        let api = self.api(payment.api)?;
+        let time = pace::lifetime(payment, &**api).saturating_sub(room);
+        if payment.state != PaymentState::Preparing
+            || !api.initiate_is_idempotent()
+            || span(payment.created, self.inner.cx.now()) >= time
+        {
+            return Ok(None);
+        }
+        let commands = self.inner.journal.commands(&payment.id).await?;
+        Ok(commands.into_iter().find(|command| {
+            command.is_open() && matches!(command.verb, CommandVerb::Initiate { .. })
+        }))
+    }
+
+    /// The customer presses the button again while a start has no answer yet: it is that start. The
+    /// payment as it is then.
+    async fn start_again(&self, cx: &Context, id: &PaymentId) -> Result<Payment, Error> {
+        let Some(lease) = self
+            .lease(cx, LeaseKey::payment(id), Duration::from_secs(10))
+            .await?
+        else {
+            return Err(super::busy(&id.reference));
+        };
+        let result = async {
+            // As it is now, under the lease: the sweep may have been faster.
+            let found = self.inner.journal.payment(id).await?;
+            let payment = found.ok_or_else(|| super::unknown_payment(&id.reference))?;
+            let Some(command) = self.resumable(&payment, SAME_AGAIN).await? else {
+                return Ok(payment);
+            };
+            self.start(cx, &lease, payment.clone(), command, 1, true)
+                .await?;
+            let now = self.inner.journal.payment(id).await?;
+            Ok(now.unwrap_or(payment))
+        }
+        .await;
+        self.release(lease).await;
+        result
+    }
+
+    /// A start that has no end yet: a crash cut it short, or its answer was lost. Where the API does
+    /// it once for its key it is sent again while the customer has time. Else, or after that, it is
+    /// looked up, and if Vipps has it, cancelled.
     pub(super) async fn resume_initiate(
         &self,
         cx: &Context,
         lease: &Lease,
         payment: Payment,
-        mut command: Command,
+        command: Command,
     ) -> Result<(), Error> {
+        if self.resumable(&payment, Duration::ZERO).await?.is_some() {
+            let sent = self
+                .start(cx, lease, payment.clone(), command.clone(), 0, true)
+                .await;
+            return match sent {
+                Ok(_) => Ok(()),
+                // It could not even be made.
+                Err(error) if error.kind != ErrorKind::Journal => {
+                    self.put_off(cx, lease, payment, command, &error, None)
+                        .await?;
+                    Err(error)
+                }
+                Err(error) => Err(error),
+            };
+        }
         let payment = match self.reconcile_leased(cx, lease, &payment.id).await {
             Ok(read) => read,
             Err(error) => {
@@ -572,15 +733,31 @@ impl Flow {
             // What was read has ended it already, or it had only not been noted that it was done.
             return Ok(());
         }
+        self.abandon(lease, command).await?;
+        self.cancel_leased(cx, lease, payment, CancelReason::StartLost)
+            .await
+            .map(|_| ())
+    }
+
+    /// A start that was cut short is not sent again, and its caller's key is free for another.
+    async fn abandon(&self, lease: &Lease, mut command: Command) -> Result<(), Error> {
         command.caller = None;
         command.state = CommandState::Refused {
             error: cut_short(&command),
         };
         let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
-        self.inner.journal.write(batch).await?;
-        self.cancel_leased(cx, lease, payment, CancelReason::StartLost)
-            .await
-            .map(|_| ())
+        Ok(self.inner.journal.write(batch).await?)
+    }
+
+    /// Where the customers of a payment are, for deliveries that are asked for before the address is
+    /// known: the first country it may go to, or the sales unit's.
+    fn home(&self, entry: &Entry, order: &Order) -> Destination {
+        let account = self.inner.accounts.get(&entry.shop.account);
+        let market = account
+            .and_then(|account| account.market)
+            .unwrap_or_else(|| Market::of(order.amount.currency));
+        let first = entry.shop.wishes.countries.first();
+        Destination::Country(first.map_or_else(|| market.country().to_owned(), Clone::clone))
     }
 
     fn urls(&self, payment: &Payment) -> Result<Urls, Error> {
@@ -620,8 +797,28 @@ impl Flow {
     }
 }
 
+/// What a caller's key was used for.
+enum Key {
+    /// The same answer again.
+    Answered(Outcome),
+    /// A start that has no end yet.
+    CutShort(Box<Payment>),
+}
+
+/// What an earlier attempt is to a new one.
+enum Way {
+    /// It cannot be paid any more.
+    Free,
+    /// It serves.
+    Same(Box<Payment>),
+    /// It serves, as soon as Vipps answers.
+    UnderWay(Box<Payment>),
+}
+
 enum Start {
     Started(Box<Payment>),
+    /// Vipps has not answered, and is asked again.
+    Pending(Box<Payment>),
     Refused(Error),
     ReferenceUsed,
     Lost(Error),
@@ -650,8 +847,11 @@ fn under_way(at: &OrderRef) -> Error {
         "an earlier payment of it has not ended yet.",
         "Try again in a moment.",
     )
-    .for_customer(crate::Text::new(
+    .for_customer(crate::Text::all(
         "A payment of this order is under way. Finish it in the app, or try again in a moment.",
         "En betaling av denne bestillingen er i gang. Fullfør den i appen, eller prøv igjen om litt.",
+        "En betaling af denne ordre er i gang. Gør den færdig i appen, eller prøv igen om lidt.",
+        "Tämän tilauksen maksu on kesken. Viimeistele se sovelluksessa tai yritä hetken kuluttua uudelleen.",
+        "En betalning av den här beställningen pågår. Slutför den i appen eller försök igen om en stund.",
     ))
 }

@@ -2,10 +2,12 @@
 //!
 //! Where to look: `initiate` begins payments, `commands` captures, refunds and cancels,
 //! `reconcile` reads the truth and makes events of it, `tell` tells the shop, `quote` answers
-//! shipping calls, `inbound` takes what comes in, `sweep` does what is due, `pace` says when
-//! that is.
+//! shipping calls, `inbound` takes what comes in, `describe` shows orders in the app, `sweep` does
+//! what is due, `pace` says when that is, `deadlines` says what runs out.
 
 mod commands;
+mod deadlines;
+mod describe;
 mod engine;
 mod exchanges;
 mod inbound;
@@ -24,6 +26,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
@@ -55,10 +58,6 @@ const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// How often a lease that somebody has is tried again.
 const LEASE_RETRY: Duration = Duration::from_millis(20);
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
-/// How long Vipps keeps a reservation.
-const RESERVED_FOR: Duration = Duration::from_secs(180 * 24 * 3600);
-
 /// The flow over a journal, the wire and the shops. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Flow {
@@ -75,6 +74,9 @@ struct Inner {
     shops: RwLock<HashMap<ShopId, Arc<Entry>>>,
     /// Orders whose engine waits for our answer, and how many of its calls.
     waiting: Mutex<HashMap<OrderRef, usize>>,
+    /// Express payments that are reserved, and of which Vipps has not said yet where they go: since
+    /// when. Held back for a minute at the most, and anew after a restart.
+    held: Mutex<HashMap<PaymentId, Timestamp>>,
     /// What went between us and Vipps and is not in the journal yet.
     notes: exchanges::Notes,
 }
@@ -185,6 +187,7 @@ impl Flow {
                 accounts,
                 shops: RwLock::default(),
                 waiting: Mutex::default(),
+                held: Mutex::default(),
                 notes: exchanges::Notes::default(),
             }),
         })
@@ -347,31 +350,6 @@ impl Flow {
         self.inner.journal.figures().await
     }
 
-    /// Payments with money still to capture whose reservation ends within this time, 180 days after
-    /// it was made (eCom guide, "Capture"); a thousand at the most.
-    ///
-    /// # Errors
-    /// The journal cannot be read.
-    pub async fn ending_reservations(
-        &self,
-        within: Duration,
-    ) -> Result<Vec<Payment>, JournalError> {
-        let now = self.inner.cx.now();
-        // A day for what lay between the payment's beginning and its reservation.
-        let from = before(now, RESERVED_FOR + DAY);
-        let to = before(now, RESERVED_FOR.saturating_sub(within));
-        let mut payments = self
-            .inner
-            .journal
-            .authorised_between(from, to, 1000)
-            .await?;
-        payments.retain(|payment| {
-            let begun = payment.authorised_at.unwrap_or(payment.created);
-            payment.sums.left_to_capture().is_positive() && after(begun, RESERVED_FOR) > now
-        });
-        Ok(payments)
-    }
-
     fn entry(&self, shop: &ShopId) -> Result<Arc<Entry>, Error> {
         let shops = self
             .inner
@@ -518,13 +496,6 @@ impl Flow {
             flow.tell(&order).await;
         }));
     }
-}
-
-fn before(time: jiff::Timestamp, by: Duration) -> jiff::Timestamp {
-    jiff::SignedDuration::try_from(by)
-        .ok()
-        .and_then(|by| time.checked_sub(by).ok())
-        .unwrap_or(jiff::Timestamp::MIN)
 }
 
 /// Adds a note, once: the same text again is not news. The oldest of more than 50 give way.

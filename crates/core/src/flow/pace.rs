@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::deadlines;
+use crate::api::PaymentApi;
 use crate::context::{after, span};
 use crate::payment::{Payment, PaymentState};
 
@@ -12,11 +14,24 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// How long the customer has for a payment.
+pub(super) fn lifetime(payment: &Payment, api: &dyn PaymentApi) -> Duration {
+    match payment.expires {
+        Some(expires) => span(payment.created, expires),
+        None => api.window(),
+    }
+}
+
 /// When to read a payment next. Vipps asks for a first look after 5 s, then every 2 s, adapted
-/// ("Polling guidelines"); the limit is 120 a minute. What is reserved or taken is read ever more
-/// slowly, so that what is done in Vipps' portal is seen, until nothing can be done any more:
-/// refunds end after 365 days.
-pub(super) fn next_look(payment: &Payment, now: Timestamp, window: Duration) -> Option<Timestamp> {
+/// ("Polling guidelines"); the limit is 120 a minute. One that a customer has weeks for is read ever
+/// more slowly. What is reserved or taken is read more slowly still, so that what is done in Vipps'
+/// portal is seen, until nothing can be done any more: refunds end after 365 days. `lifetime`: how
+/// long the customer has.
+pub(super) fn next_look(
+    payment: &Payment,
+    now: Timestamp,
+    lifetime: Duration,
+) -> Option<Timestamp> {
     match payment.state {
         PaymentState::Rejected
         | PaymentState::Cancelled
@@ -28,11 +43,16 @@ pub(super) fn next_look(payment: &Payment, now: Timestamp, window: Duration) -> 
                 5 * SECOND - age
             } else if age < 2 * MINUTE {
                 2 * SECOND
-            } else if age < window {
-                (10 * SECOND).min(window - age + SECOND)
-            } else if age < window + 10 * MINUTE {
+            } else if age < lifetime {
+                let paced = if age < 10 * MINUTE {
+                    10 * SECOND
+                } else {
+                    (age / 30).min(15 * MINUTE)
+                };
+                paced.min(lifetime - age + SECOND)
+            } else if age < lifetime + 10 * MINUTE {
                 15 * SECOND
-            } else if age < DAY {
+            } else if age < DAY.max(lifetime + HOUR) {
                 10 * MINUTE
             } else {
                 6 * HOUR
@@ -47,17 +67,21 @@ pub(super) fn next_look(payment: &Payment, now: Timestamp, window: Duration) -> 
                 return None;
             }
             let age = span(payment.authorised_at.unwrap_or(payment.created), now);
-            if age > 366 * DAY {
-                None
+            let wait = if age > 366 * DAY {
+                return None;
             } else if age < HOUR {
-                Some(after(now, 10 * MINUTE))
+                10 * MINUTE
             } else if age < DAY {
-                Some(after(now, HOUR))
+                HOUR
             } else if age < 14 * DAY {
-                Some(after(now, 6 * HOUR))
+                6 * HOUR
             } else {
-                Some(after(now, DAY))
-            }
+                DAY
+            };
+            let paced = after(now, wait);
+            // A person is warned in time of what runs out.
+            let due = deadlines::turns(payment).filter(|turn| *turn > now).min();
+            Some(due.map_or(paced, |due| due.min(paced)))
         }
     }
 }

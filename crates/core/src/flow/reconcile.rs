@@ -1,13 +1,16 @@
 //! Reconcile: read the payment at Vipps, journal what is new, tell the shop. The only way a
 //! payment's state ever changes.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::Instrument;
 
-use super::{Flow, Learnt, add_note, busy, pace, unknown_payment};
-use crate::api::{ApiError, Operation, OperationKind, Truth, TruthState};
+use super::commands::new_command;
+use super::describe::{described, wishes};
+use super::{Flow, Learnt, add_note, busy, deadlines, pace, unknown_payment};
+use crate::api::{ApiError, Caller, Ending, Operation, OperationKind, Truth, TruthState};
 use crate::context::{Context, after as later, span};
 use crate::error::Error;
 use crate::ids::{DeliveryId, EventId, IdempotencyKey};
@@ -19,6 +22,14 @@ use crate::payment::Sums;
 use crate::payment::{
     Delivered, EventKind, Payment, PaymentEvent, PaymentId, PaymentState, Personal,
 };
+
+/// So long Vipps may take to write what belongs to a payment that is reserved: where it goes, who
+/// paid.
+const LATE: Duration = Duration::from_secs(60);
+/// How often it is looked for.
+const LOOK_FOR_LATE: Duration = Duration::from_secs(2);
+/// How long Vipps may take to say who paid. The shop is told meanwhile by nobody.
+const WHO_WITHIN: Duration = Duration::from_secs(5);
 
 impl Flow {
     /// Reads a payment at Vipps, waiting for whoever is at it.
@@ -94,8 +105,8 @@ impl Flow {
         id: &PaymentId,
     ) -> Result<Payment, Error> {
         let (payment, known) = self.read_leased(cx, lease, id).await?;
-        let window = self.api(payment.api)?.window();
-        let over = payment.state.is_open() && span(payment.created, cx.now()) > window;
+        let lifetime = pace::lifetime(&payment, &**self.api(payment.api)?);
+        let over = payment.state.is_open() && span(payment.created, cx.now()) > lifetime;
         // Where Vipps does not find it, it may have been paid all the same.
         let known = known || crate::mutants::on("ends-unknown");
         if over && known && !self.refused_lately(cx, id).await? {
@@ -127,7 +138,8 @@ impl Flow {
         Ok(payment)
     }
 
-    /// The payment, and whether Vipps knows it.
+    /// The payment, and whether it may be ended once its time is over: not where Vipps does not know
+    /// it, nor where it is reserved and held back.
     async fn read_leased(
         &self,
         cx: &Context,
@@ -150,28 +162,52 @@ impl Flow {
             }
         }
         let api = self.api(payment.api)?.clone();
-        let read = match self.caller(&payment) {
+        let lifetime = pace::lifetime(&payment, &*api);
+        let caller = self.caller(&payment);
+        let read = match &caller {
             Ok(caller) => {
                 let currency = payment.amount.currency;
                 let watch = self.watch(cx, &*api, id);
-                let read = api.read(&watch.cx, &caller, &id.reference, currency).await;
+                let read = api.read(&watch.cx, caller, &id.reference, currency).await;
                 watch.end("details", &read);
                 read
             }
-            Err(error) => Err(ApiError::Refused(error)),
+            Err(error) => Err(ApiError::Refused(error.clone())),
         };
         let mut commands = journal.commands(id).await?;
         let before = payment.clone();
         let result = match read {
+            Ok(Some(truth)) if self.holds_back(cx, &payment, &truth) => {
+                payment.next_look = Some(later(cx.now(), LOOK_FOR_LATE));
+                Ok(false)
+            }
             Ok(Some(mut truth)) => {
                 if crate::mutants::on("callback-believed") {
                     crate::mutants::believe(&hints, &mut truth);
                 }
-                let news = absorb(&mut payment, &truth, &commands, api.window(), cx.now());
+                let mut news = found_again(&mut payment, &truth, &commands);
+                news.extend(absorb(&mut payment, &truth, &commands, lifetime, cx.now()));
+                let reserved = payment.state == PaymentState::Authorised
+                    && before.state != PaymentState::Authorised;
+                if reserved && payment.express && truth.incomplete {
+                    let text = "It is paid, and Vipps has not said where it goes. Look at the address before it is sent.";
+                    add_note(&mut payment, cx, text.into());
+                }
+                payment.capture_by = self.capture_by(&payment);
+                payment.guaranteed_until = truth.guaranteed_until.or(payment.guaranteed_until);
+                deadlines::warn(&mut payment, cx);
                 self.resolve_delivery(cx, &mut payment, &truth).await?;
                 if let Some(personal) = truth.personal.filter(|_| !payment.forgotten) {
                     let known = journal.personal(id).await?.unwrap_or_default();
-                    let merged = merge(known.clone(), personal);
+                    let mut merged = merge(known.clone(), personal);
+                    if let Ok(caller) = &caller
+                        && wants_to_know(&payment, &commands)
+                        && merged.sub != known.sub
+                    {
+                        merged = self
+                            .who_paid(cx, caller, &mut payment, &known, merged)
+                            .await;
+                    }
                     if merged != known {
                         batch.push(Write::Personal(id.clone(), merged));
                     }
@@ -181,6 +217,13 @@ impl Flow {
                     // Nobody paid, so nothing of them is needed.
                     batch.push(Write::Erase(id.clone()));
                 }
+                if reserved && self.inner.wire.orders.is_some() {
+                    for what in described(&commands) {
+                        let verb = CommandVerb::Describe { what };
+                        let command = new_command(cx, &payment, verb, None, String::new())?;
+                        batch.push(Write::Command(Box::new(command)));
+                    }
+                }
                 // A shop that never heard of a start hears nothing of its end: by then another
                 // attempt may have been paid.
                 let known = payment.redirect.is_some() || payment.state == PaymentState::Authorised;
@@ -189,23 +232,27 @@ impl Flow {
                 } else {
                     Audience::Journal
                 };
-                let mut news = news;
                 if crate::mutants::on("late-callback-told") {
                     let told = crate::mutants::late_callbacks(&hints, &before);
                     news.extend(told.into_iter().map(News::now));
                 }
                 self.observe(&payment, &news, !hints.is_empty(), cx.now());
                 announce(&mut payment, news, cx.now(), audience, &mut batch);
-                payment.next_look = pace::next_look(&payment, cx.now(), api.window());
+                payment.next_look = pace::next_look(&payment, cx.now(), lifetime);
+                let authorised = payment.authorised_at.unwrap_or(payment.created);
+                if truth.incomplete && span(authorised, cx.now()) < LATE {
+                    let soon = later(cx.now(), LOOK_FOR_LATE);
+                    payment.next_look = payment.next_look.map(|look| look.min(soon));
+                }
                 Ok(true)
             }
             Ok(None) => {
                 // Vipps does not have it. Where we never had an answer to its initiate, it never
                 // came to be, once the time is over in which a late one could be paid; anything
                 // else is for a person.
-                let late = span(payment.created, cx.now()) > api.window();
+                let late = span(payment.created, cx.now()) > lifetime;
                 if payment.state == PaymentState::Preparing && !late {
-                    payment.next_look = pace::next_look(&payment, cx.now(), api.window());
+                    payment.next_look = pace::next_look(&payment, cx.now(), lifetime);
                 } else if payment.state == PaymentState::Preparing {
                     payment.state = PaymentState::Failed;
                     payment.next_look = None;
@@ -234,7 +281,7 @@ impl Flow {
                 } else {
                     let why = "Vipps does not know this payment under the keys it was made with. Are they another sales unit's?";
                     add_note(&mut payment, cx, why.into());
-                    payment.next_look = pace::next_look(&payment, cx.now(), api.window());
+                    payment.next_look = pace::next_look(&payment, cx.now(), lifetime);
                 }
                 Ok(false)
             }
@@ -248,7 +295,7 @@ impl Flow {
                 }
                 // What was due, or hinted at, stays due, whatever we think of the payment.
                 let due = payment.next_look.is_some() || !hints.is_empty();
-                let paced = pace::next_look(&payment, cx.now(), api.window())
+                let paced = pace::next_look(&payment, cx.now(), lifetime)
                     .or(due.then(|| later(cx.now(), Duration::from_secs(300))));
                 payment.next_look =
                     paced.map(|paced| after.map_or(paced, |after| paced.max(after)));
@@ -269,6 +316,69 @@ impl Flow {
             self.tell_soon(payment.order.clone(), Duration::ZERO);
         }
         result.map(|known| (payment, known))
+    }
+
+    /// Is an express payment reserved, and Vipps has not written yet where it goes? The shop cannot
+    /// be told of it so: it is looked at again soon, for a minute at the most.
+    fn holds_back(&self, cx: &Context, payment: &Payment, truth: &Truth) -> bool {
+        let mut held = self
+            .inner
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let lacks = truth.incomplete && truth.state == TruthState::Authorised;
+        if lacks && payment.express && payment.state.is_open() {
+            let since = *held.entry(payment.id.clone()).or_insert_with(|| cx.now());
+            if span(since, cx.now()) < LATE {
+                return true;
+            }
+        }
+        held.remove(&payment.id);
+        false
+    }
+
+    /// Asks who paid, where Vipps gave a name to ask by and nothing more. That it does not say is no
+    /// failure of the payment.
+    async fn who_paid(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        payment: &mut Payment,
+        known: &Personal,
+        said: Personal,
+    ) -> Personal {
+        let (Some(users), Some(sub)) = (&self.inner.wire.users, said.sub.clone()) else {
+            return said;
+        };
+        let nameless = said.first_name.is_none() && said.last_name.is_none();
+        if !nameless || said.email.is_some() || said.address.is_some() {
+            return said;
+        }
+        let reference = payment.id.reference.clone();
+        let asked = users.userinfo(cx, caller, &reference, &sub);
+        match cx.within(WHO_WITHIN, asked).await {
+            Some(Ok(Some(more))) => merge(said, more),
+            Some(Ok(None)) => said,
+            Some(Err(ApiError::Refused(error))) => {
+                add_note(payment, cx, format!("Vipps did not say who paid. {error}"));
+                said
+            }
+            // It is asked by the next look: the name to ask by is news until then.
+            Some(Err(error)) => {
+                tracing::info!(%reference, %error, "not said yet who paid; it is asked again");
+                Personal {
+                    sub: known.sub.clone(),
+                    ..said
+                }
+            }
+            None => {
+                tracing::info!(%reference, "not said in time who paid; it is asked again");
+                Personal {
+                    sub: known.sub.clone(),
+                    ..said
+                }
+            }
+        }
     }
 
     /// Tells the observer what was learnt of what the customer did.
@@ -355,13 +465,39 @@ impl News {
     }
 }
 
+/// Did Vipps say again where the customer pays, of a start whose answer we do not have? Then it is
+/// not lost. Not of one that was given up: that is being cancelled.
+fn found_again(payment: &mut Payment, truth: &Truth, commands: &[Command]) -> Vec<News> {
+    let starting = commands
+        .iter()
+        .any(|command| command.is_open() && matches!(command.verb, CommandVerb::Initiate { .. }));
+    match &truth.redirect {
+        Some(redirect)
+            if starting
+                && payment.state == PaymentState::Preparing
+                && truth.state == TruthState::Open =>
+        {
+            payment.redirect = Some(redirect.clone());
+            payment.state = PaymentState::Initiated;
+            vec![News::now(EventKind::Initiated)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Did the shop ask for more than the payment: who paid?
+fn wants_to_know(payment: &Payment, commands: &[Command]) -> bool {
+    let asked = payment.express || !wishes(commands).scope.is_empty();
+    asked && payment.state == PaymentState::Authorised
+}
+
 /// Takes in what Vipps says: what is new since the last time, in its order. Only forward: sums
 /// never shrink, and nothing undoes an authorisation.
 fn absorb(
     payment: &mut Payment,
     truth: &Truth,
     commands: &[Command],
-    window: Duration,
+    lifetime: Duration,
     now: Timestamp,
 ) -> Vec<News> {
     let mut news = Vec::new();
@@ -437,8 +573,8 @@ fn absorb(
                     what: EventKind::Released { amount },
                 });
             }
-            OperationKind::Cancel(_) if payment.state.is_open() => {
-                let what = ending(payment, truth, operation.at, commands, window, now);
+            OperationKind::Cancel(said) if payment.state.is_open() => {
+                let what = ending(payment, truth, said, at, commands, lifetime, now);
                 end(payment, &what);
                 news.push(News { at, what });
             }
@@ -453,8 +589,8 @@ fn absorb(
                 amount: truth.sums.authorised,
             }));
         }
-        TruthState::Ended(_) if payment.state.is_open() => {
-            let what = ending(payment, truth, None, commands, window, now);
+        TruthState::Ended(said) if payment.state.is_open() => {
+            let what = ending(payment, truth, *said, None, commands, lifetime, now);
             end(payment, &what);
             news.push(News::now(what));
         }
@@ -511,14 +647,15 @@ fn end(payment: &mut Payment, what: &EventKind) {
     };
 }
 
-/// Why did it end before money was reserved? By us, if we asked for it; after the customer's time,
-/// because nobody acted; else the customer said no.
+/// Why did it end before money was reserved? As Vipps says, where it does. Else by us, if we asked
+/// for it; after the customer's time, because nobody acted; else the customer said no.
 fn ending(
     payment: &Payment,
     truth: &Truth,
+    said: Ending,
     at: Option<Timestamp>,
     commands: &[Command],
-    window: Duration,
+    lifetime: Duration,
     now: Timestamp,
 ) -> EventKind {
     let reason = commands
@@ -530,10 +667,13 @@ fn ending(
             }
             _ => None,
         });
-    match reason {
-        Some(CancelReason::TimeOver) => EventKind::Expired,
-        Some(_) => EventKind::Cancelled,
-        None => {
+    match (said, reason) {
+        (Ending::ByCustomer, _) => EventKind::Rejected,
+        (Ending::TimeOver, _) => EventKind::Expired,
+        // By us, since nobody acted in time: that is what the customer is told.
+        (Ending::ByMerchant | Ending::Unsaid, Some(CancelReason::TimeOver)) => EventKind::Expired,
+        (Ending::ByMerchant, _) | (Ending::Unsaid, Some(_)) => EventKind::Cancelled,
+        (Ending::Unsaid, None) => {
             let begun = truth
                 .operations
                 .iter()
@@ -542,7 +682,7 @@ fn ending(
                 .unwrap_or(payment.created);
             // Vipps' clock against Vipps' clock, with a little room: it may end it a moment early.
             let room = Duration::from_secs(15);
-            if span(begun, at.unwrap_or(now)) + room >= window {
+            if span(begun, at.unwrap_or(now)) + room >= lifetime {
                 EventKind::Expired
             } else {
                 EventKind::Rejected
@@ -664,6 +804,8 @@ fn settle(
                     authorised && matches!(why, CancelReason::TimeOver | CancelReason::Replaced);
                 payment.state.is_dead() || nothing_left || moot
             }
+            // Its own answer ends it.
+            CommandVerb::Describe { .. } => false,
         };
         if done {
             if payment.state.is_dead() && matches!(command.verb, CommandVerb::Initiate { .. }) {

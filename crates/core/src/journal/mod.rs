@@ -248,6 +248,11 @@ impl LeaseKey {
         Self(format!("quote {id}"))
     }
 
+    /// For showing something of an order with its payment.
+    pub fn description(id: &PaymentId) -> Self {
+        Self(format!("description {id}"))
+    }
+
     /// For telling the shop about an order.
     pub fn delivery(at: &OrderRef) -> Self {
         Self(format!("delivery {at}"))
@@ -287,6 +292,10 @@ pub struct Command {
     pub caller: Option<CallerKey>,
     /// What the customer reads of it.
     pub text: String,
+    /// Was all that is left meant, whatever that is? Its amount is what was left when it was last
+    /// looked at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rest: bool,
     /// How it stands.
     pub state: CommandState,
     /// When it was journaled.
@@ -322,6 +331,32 @@ pub enum CommandVerb {
         /// Why we do it.
         why: CancelReason,
     },
+    /// Show something of the order with the payment in the app. It moves no money, and holds up
+    /// nothing that does.
+    Describe {
+        /// What.
+        what: Description,
+    },
+}
+
+/// What is shown of an order with its payment, by the Order Management API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Description {
+    /// The order's lines.
+    Receipt,
+    /// The link to the order.
+    Link,
+}
+
+impl Description {
+    /// One word for people and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Receipt => "receipt",
+            Self::Link => "link",
+        }
+    }
 }
 
 impl CommandVerb {
@@ -332,6 +367,15 @@ impl CommandVerb {
             Self::Capture { .. } => "capture",
             Self::Refund { .. } => "refund",
             Self::Cancel { .. } => "cancel",
+            Self::Describe { what } => what.word(),
+        }
+    }
+
+    /// Does it move money, or end a payment? One of these at a time.
+    pub fn moves_money(&self) -> bool {
+        match self {
+            Self::Capture { .. } | Self::Refund { .. } | Self::Cancel { .. } => true,
+            Self::Initiate { .. } | Self::Describe { .. } => false,
         }
     }
 

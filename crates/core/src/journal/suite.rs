@@ -290,6 +290,7 @@ fn command(reference: &str, name: &str, created: Timestamp, state: CommandState)
         key: IdempotencyKey::new("d1f0-7c").unwrap(),
         caller: None,
         text: "Order 1001".into(),
+        rest: false,
         state,
         created,
         tries: 0,
