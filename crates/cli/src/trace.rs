@@ -117,7 +117,7 @@ pub(crate) fn found(found: &FoundView) -> String {
             None => "-".to_owned(),
         };
         let vipps = match &account.vipps {
-            AtVipps::Known { state } => state.clone(),
+            AtVipps::Known { state, api } => format!("{state} ({api})"),
             AtVipps::Unknown => "-".to_owned(),
             AtVipps::NotAsked { error } => format!("could not be asked: {}", error.why),
         };

@@ -31,6 +31,15 @@ impl Market {
         }
     }
 
+    /// The currency of its sales units.
+    pub const fn currency(self) -> Currency {
+        match self {
+            Self::No => Currency::Nok,
+            Self::Dk => Currency::Dkk,
+            Self::Fi => Currency::Eur,
+        }
+    }
+
     /// By ISO 3166-1 alpha-2.
     pub const fn country(self) -> &'static str {
         match self {

@@ -17,6 +17,9 @@ pub enum Currency {
 }
 
 impl Currency {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Nok, Self::Dkk, Self::Eur];
+
     /// The ISO 4217 code.
     pub fn code(self) -> &'static str {
         match self {

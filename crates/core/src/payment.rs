@@ -39,6 +39,15 @@ pub enum ApiKind {
     Epayment,
 }
 
+impl fmt::Display for ApiKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ecom => "eCom API",
+            Self::Epayment => "ePayment API",
+        })
+    }
+}
+
 /// Keys for one sales unit at Vipps.
 #[derive(Debug, Clone)]
 pub struct Account {

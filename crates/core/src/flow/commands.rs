@@ -642,6 +642,10 @@ impl Flow {
                 return Err(error);
             }
             Err(ApiError::Again { error, after }) => {
+                if cancels && matches!(error.kind, ErrorKind::Vipps { .. }) {
+                    // An answer stays with its key. What was cancelled was read, so another is safe.
+                    command.key = new_key(cx)?;
+                }
                 return self
                     .not_yet(cx, lease, payment, command, &error, after)
                     .await;

@@ -74,9 +74,9 @@ struct Inner {
     shops: RwLock<HashMap<ShopId, Arc<Entry>>>,
     /// Orders whose engine waits for our answer, and how many of its calls.
     waiting: Mutex<HashMap<OrderRef, usize>>,
-    /// Express payments that are reserved, and of which Vipps has not said yet where they go: since
-    /// when. Held back for a minute at the most, and anew after a restart.
-    held: Mutex<HashMap<PaymentId, Timestamp>>,
+    /// Payments of which Vipps has not said all yet, and since when: read again soon, for a minute at
+    /// the most. After a restart that minute begins anew.
+    late: Mutex<HashMap<PaymentId, Timestamp>>,
     /// What went between us and Vipps and is not in the journal yet.
     notes: exchanges::Notes,
 }
@@ -187,7 +187,7 @@ impl Flow {
                 accounts,
                 shops: RwLock::default(),
                 waiting: Mutex::default(),
-                held: Mutex::default(),
+                late: Mutex::default(),
                 notes: exchanges::Notes::default(),
             }),
         })

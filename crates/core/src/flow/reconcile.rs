@@ -177,7 +177,8 @@ impl Flow {
         let mut commands = journal.commands(id).await?;
         let before = payment.clone();
         let result = match read {
-            Ok(Some(truth)) if self.holds_back(cx, &payment, &truth) => {
+            // The shop cannot be told so of an express payment: where does it go?
+            Ok(Some(truth)) if self.comes_soon(cx, &payment, &truth) && held(&payment, &truth) => {
                 payment.next_look = Some(later(cx.now(), LOOK_FOR_LATE));
                 Ok(false)
             }
@@ -185,6 +186,7 @@ impl Flow {
                 if crate::mutants::on("callback-believed") {
                     crate::mutants::believe(&hints, &mut truth);
                 }
+                let soon = self.comes_soon(cx, &payment, &truth);
                 let mut news = found_again(&mut payment, &truth, &commands);
                 news.extend(absorb(&mut payment, &truth, &commands, lifetime, cx.now()));
                 let reserved = payment.state == PaymentState::Authorised
@@ -239,8 +241,7 @@ impl Flow {
                 self.observe(&payment, &news, !hints.is_empty(), cx.now());
                 announce(&mut payment, news, cx.now(), audience, &mut batch);
                 payment.next_look = pace::next_look(&payment, cx.now(), lifetime);
-                let authorised = payment.authorised_at.unwrap_or(payment.created);
-                if truth.incomplete && span(authorised, cx.now()) < LATE {
+                if soon {
                     let soon = later(cx.now(), LOOK_FOR_LATE);
                     payment.next_look = payment.next_look.map(|look| look.min(soon));
                 }
@@ -318,23 +319,22 @@ impl Flow {
         result.map(|known| (payment, known))
     }
 
-    /// Is an express payment reserved, and Vipps has not written yet where it goes? The shop cannot
-    /// be told of it so: it is looked at again soon, for a minute at the most.
-    fn holds_back(&self, cx: &Context, payment: &Payment, truth: &Truth) -> bool {
-        let mut held = self
+    /// Is something still to come that Vipps writes a little later? It is looked for for a minute,
+    /// and for another each day.
+    fn comes_soon(&self, cx: &Context, payment: &Payment, truth: &Truth) -> bool {
+        let now = cx.now();
+        let mut late = self
             .inner
-            .held
+            .late
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let lacks = truth.incomplete && truth.state == TruthState::Authorised;
-        if lacks && payment.express && payment.state.is_open() {
-            let since = *held.entry(payment.id.clone()).or_insert_with(|| cx.now());
-            if span(since, cx.now()) < LATE {
-                return true;
-            }
+        if !truth.incomplete {
+            late.remove(&payment.id);
+            return false;
         }
-        held.remove(&payment.id);
-        false
+        late.retain(|_, since| span(*since, now) < Duration::from_secs(24 * 3600));
+        let since = *late.entry(payment.id.clone()).or_insert(now);
+        span(since, now) < LATE
     }
 
     /// Asks who paid, where Vipps gave a name to ask by and nothing more. That it does not say is no
@@ -463,6 +463,11 @@ impl News {
     pub(super) fn now(what: EventKind) -> Self {
         Self { at: None, what }
     }
+}
+
+/// Is it an express payment that the shop has not been told of?
+fn held(payment: &Payment, truth: &Truth) -> bool {
+    payment.express && payment.state.is_open() && truth.state == TruthState::Authorised
 }
 
 /// Did Vipps say again where the customer pays, of a start whose answer we do not have? Then it is

@@ -5,12 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::Flow;
-use crate::api::Caller;
+use crate::api::{Caller, TruthState};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::{AccountId, Msn};
 use crate::money::Currency;
-use crate::payment::{Payment, PaymentId};
+use crate::payment::{ApiKind, Payment, PaymentId};
 use crate::reference::Reference;
 
 /// Where a reference is known.
@@ -43,6 +43,8 @@ pub enum AtVipps {
     Known {
         /// How far the payment is there, in a word.
         state: String,
+        /// The API that says so.
+        api: ApiKind,
     },
     /// It does not have it.
     Unknown,
@@ -118,7 +120,10 @@ impl Flow {
             };
             let journal = self.inner.journal.payment(&id).await?;
             let vipps = match self.any_caller(&account.id) {
-                Ok(caller) => self.at_vipps(cx, &caller, reference).await,
+                Ok(caller) => {
+                    self.at_vipps(cx, &caller, reference, journal.as_ref())
+                        .await
+                }
                 Err(error) => AtVipps::NotAsked { error },
             };
             found.push(FoundAt {
@@ -134,25 +139,52 @@ impl Flow {
         })
     }
 
-    async fn at_vipps(&self, cx: &Context, caller: &Caller, reference: &Reference) -> AtVipps {
-        let Some(api) = self.inner.wire.apis.first() else {
-            let error = Error::bug("Vipps was not asked", "there is no API in this program.");
-            return AtVipps::NotAsked { error };
+    /// Asks each API, that of the journal's payment first, until one knows the reference: one does
+    /// not find what was made with another, and not each sales unit may use each.
+    async fn at_vipps(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        reference: &Reference,
+        journal: Option<&Payment>,
+    ) -> AtVipps {
+        let mut apis = self.inner.wire.apis.clone();
+        apis.sort_by_key(|api| journal.is_some_and(|payment| payment.api != api.kind()));
+        let currencies = match journal {
+            Some(payment) => vec![payment.amount.currency],
+            None => caller
+                .account
+                .market
+                .map_or_else(|| Currency::ALL.to_vec(), |market| vec![market.currency()]),
         };
-        match api.read(cx, caller, reference, Currency::Nok).await {
-            Ok(Some(truth)) => AtVipps::Known {
-                state: match truth.state {
-                    crate::api::TruthState::Open => "open".into(),
-                    crate::api::TruthState::Authorised => "authorised".into(),
-                    crate::api::TruthState::Ended(_) => "ended".into(),
-                    crate::api::TruthState::Unknown(word) => format!("\"{word}\""),
-                },
-            },
-            Ok(None) => AtVipps::Unknown,
-            Err(error) => AtVipps::NotAsked {
-                error: error.into_error(),
-            },
+        let mut answer = None;
+        for api in apis {
+            let takes = |currency: &&Currency| api.amounts(**currency).is_some();
+            for currency in currencies.iter().filter(takes) {
+                match api.read(cx, caller, reference, *currency).await {
+                    Ok(Some(truth)) => {
+                        return AtVipps::Known {
+                            state: match truth.state {
+                                TruthState::Open => "open".into(),
+                                TruthState::Authorised => "authorised".into(),
+                                TruthState::Ended(_) => "ended".into(),
+                                TruthState::Unknown(word) => format!("\"{word}\""),
+                            },
+                            api: api.kind(),
+                        };
+                    }
+                    Ok(None) => answer = answer.or(Some(AtVipps::Unknown)),
+                    Err(error) => {
+                        let error = error.into_error();
+                        // What could not be asked may be there.
+                        answer = Some(AtVipps::NotAsked { error });
+                    }
+                }
+            }
         }
+        answer.unwrap_or_else(|| AtVipps::NotAsked {
+            error: Error::bug("Vipps was not asked", "there is no API in this program."),
+        })
     }
 
     /// An account's keys, with the system of a shop that uses them, or of any shop.

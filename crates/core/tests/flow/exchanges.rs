@@ -1,8 +1,10 @@
 //! What is noted of what came in. What is sent is noted over the real wire: see the command line's
 //! tests.
 
+use bytes::Bytes;
+use http::{Request, StatusCode};
 use kasse_core::flow::Peer;
-use kasse_core::journal::{Exchange, Way};
+use kasse_core::journal::{Exchange, Journal, Way};
 
 use super::*;
 

@@ -1,5 +1,9 @@
 //! What the flow tells its observer, and what an operator asks it.
 
+use std::time::Duration;
+
+use kasse_core::api::OperationKind;
+
 use super::*;
 
 const DAY: u64 = 24 * 3600;

@@ -9,8 +9,9 @@ use kasse_core::api::{Operation, OperationKind};
 use kasse_core::journal::{Batch, Delivery, Journal, Told, Write};
 use kasse_core::*;
 
-use super::world::*;
-use super::{done, key, part, refused, target};
+use super::API;
+use crate::world::*;
+use crate::{done, key, part, refused, target};
 
 fn keyed(order: &str, name: &str) -> Target {
     Target {
@@ -22,7 +23,7 @@ fn keyed(order: &str, name: &str) -> Target {
 /// A second click joins the capture that is under way; when it is repeated, it is still that one.
 #[tokio::test(start_paused = true)]
 async fn a_key_that_joined_a_command_is_not_a_new_ask_when_it_is_repeated() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
     w.vipps.fault("capture", Fault::Again);
@@ -48,7 +49,7 @@ async fn a_key_that_joined_a_command_is_not_a_new_ask_when_it_is_repeated() {
 /// The rest is not the part that happens to be under way.
 #[tokio::test(start_paused = true)]
 async fn a_capture_of_the_rest_does_not_join_a_capture_of_a_part() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
     w.vipps.fault("capture", Fault::Again);
@@ -64,7 +65,7 @@ async fn a_capture_of_the_rest_does_not_join_a_capture_of_a_part() {
 /// What is left is what is left at Vipps, also when a part was taken in the portal, unseen by us.
 #[tokio::test(start_paused = true)]
 async fn a_capture_of_the_rest_takes_what_the_portal_has_left() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
     w.vipps
@@ -89,7 +90,7 @@ async fn a_capture_of_the_rest_takes_what_the_portal_has_left() {
 
 #[tokio::test(start_paused = true)]
 async fn a_capture_of_the_rest_that_the_portal_has_done_is_no_failure() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
     w.vipps
@@ -106,7 +107,7 @@ async fn a_capture_of_the_rest_that_the_portal_has_done_is_no_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refund_of_the_rest_that_the_portal_has_done_is_no_failure() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
     done(w.flow.capture(&w.cx, &target("1001"), &Part::rest()).await);
@@ -125,7 +126,7 @@ async fn a_refund_of_the_rest_that_the_portal_has_done_is_no_failure() {
 /// press, and no new refund.
 #[tokio::test(start_paused = true)]
 async fn a_refund_that_was_answered_as_done_is_not_done_when_it_is_repeated() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
     done(w.flow.capture(&w.cx, &target("1001"), &part(5000)).await);
@@ -143,7 +144,7 @@ async fn a_refund_that_was_answered_as_done_is_not_done_when_it_is_repeated() {
 /// An amount that the merchant named is the merchant's: it is not changed.
 #[tokio::test(start_paused = true)]
 async fn a_capture_of_too_large_a_part_stays_refused() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
     w.vipps
@@ -156,7 +157,8 @@ async fn a_capture_of_too_large_a_part_stays_refused() {
 /// The merchant's cancellation is the merchant's, also when ours was under way already.
 #[tokio::test(start_paused = true)]
 async fn a_merchants_cancellation_that_joins_ours_is_done_all_the_same() {
-    let w = World::new();
+    let w = World::on(API);
+    w.vipps.0.lock().unwrap().never_expires = true;
     let payment = w.pay(order("1001", 10_000)).await;
     for _ in 0..3 {
         w.vipps.fault("cancel", Fault::Again);
@@ -183,7 +185,7 @@ fn sold_out() -> RecordError {
 /// Direct capture: there is no reservation to release, and nobody gets into a loop over it.
 #[tokio::test(start_paused = true)]
 async fn a_direct_capture_the_shop_cannot_take_is_left_to_a_person_and_the_rest_is_told() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.settle().await;
     w.books
@@ -207,7 +209,7 @@ async fn a_direct_capture_the_shop_cannot_take_is_left_to_a_person_and_the_rest_
 /// A release that Vipps refuses is no reason to ask every second.
 #[tokio::test(start_paused = true)]
 async fn a_release_that_vipps_refuses_is_not_sent_every_second() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.settle().await;
     w.books
@@ -228,76 +230,10 @@ async fn a_release_that_vipps_refuses_is_not_sent_every_second() {
     );
 }
 
-/// What Vipps told us while it could not be read is read later, whatever we thought of the payment.
-#[tokio::test(start_paused = true)]
-async fn a_callback_that_comes_while_vipps_is_away_is_not_forgotten() {
-    let w = World::new();
-    let payment = w.pay(order("1001", 10_000)).await;
-    w.vipps.push(
-        "acme-1001",
-        OperationKind::Cancel(kasse_core::api::Ending::Unsaid),
-        10_000,
-        None,
-    );
-    w.callback(&payment).await;
-    w.settle().await;
-    assert!(w.now(&payment).await.state.is_dead());
-    // It was reserved after all; Vipps says so once, and is away just then.
-    w.vipps
-        .push("acme-1001", OperationKind::Authorise, 10_000, None);
-    w.vipps.0.lock().unwrap().down = true;
-    assert_eq!(w.callback(&payment).await, StatusCode::OK);
-    w.seconds(10).await;
-    w.vipps.0.lock().unwrap().down = false;
-    w.seconds(1200).await;
-    assert_eq!(w.now(&payment).await.state, PaymentState::Authorised);
-}
-
-/// A key is used up by a final no, not by a bad moment.
-#[tokio::test(start_paused = true)]
-async fn a_start_that_had_to_wait_can_be_repeated_with_its_key() {
-    let w = World::new();
-    w.vipps.fault("initiate", Fault::Again);
-    let ask = || Initiate {
-        order: order("1001", 10_000),
-        key: key("k"),
-    };
-    refused(w.flow.initiate(&w.cx, ask()).await);
-    tokio::time::sleep(Duration::from_secs(120)).await;
-    let again = w.flow.initiate(&w.cx, ask()).await;
-    assert!(matches!(again, Outcome::Started(_)), "{again:?}");
-}
-
-/// The same after a crash, when the sweep was there before the customer.
-#[tokio::test(start_paused = true)]
-async fn a_start_that_a_crash_cut_short_can_be_repeated_with_its_key_after_the_sweep() {
-    for reached in [true, false] {
-        let w = World::new();
-        w.vipps.0.lock().unwrap().slow = Some(Duration::from_secs(20));
-        let (flow, cx) = (w.flow.clone(), w.cx.clone());
-        let ask = || Initiate {
-            order: order("1001", 10_000),
-            key: key("k"),
-        };
-        let first = ask();
-        let crashed = tokio::spawn(async move { flow.initiate(&cx, first).await });
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        crashed.abort();
-        w.vipps.0.lock().unwrap().slow = None;
-        if reached {
-            w.vipps
-                .push("acme-1001", OperationKind::Initiate, 10_000, None);
-        }
-        w.seconds(120).await;
-        let again = w.flow.initiate(&w.cx, ask()).await;
-        assert!(matches!(again, Outcome::Started(_)), "{reached}: {again:?}");
-    }
-}
-
 /// A key is for one ask: with another amount it is another.
 #[tokio::test(start_paused = true)]
 async fn a_start_of_another_amount_with_the_same_key_is_refused() {
-    let w = World::new();
+    let w = World::on(API);
     let ask = |minor| Initiate {
         order: order("1001", minor),
         key: key("k"),
@@ -313,7 +249,7 @@ async fn a_start_of_another_amount_with_the_same_key_is_refused() {
 /// One command that hangs at Vipps holds up neither the other payments nor the shops.
 #[tokio::test(start_paused = true)]
 async fn a_command_that_hangs_holds_up_no_other_payment() {
-    let w = World::new();
+    let w = World::on(API);
     let first = w.pay(order("1001", 10_000)).await;
     w.approve(&first).await;
     let second = w.pay(order("1002", 10_000)).await;
@@ -344,7 +280,7 @@ async fn a_command_that_hangs_holds_up_no_other_payment() {
 /// Lines without an amount are a part, not everything.
 #[tokio::test(start_paused = true)]
 async fn a_refund_of_lines_without_an_amount_is_not_a_refund_of_everything() {
-    let w = World::new();
+    let w = World::on(API);
     let mut two = order("1001", 10_000);
     two.lines[0].total = Money::nok(4000);
     two.lines.push(Line {
@@ -367,7 +303,7 @@ async fn a_refund_of_lines_without_an_amount_is_not_a_refund_of_everything() {
 /// Thanks are for money that is held.
 #[tokio::test(start_paused = true)]
 async fn the_return_page_does_not_thank_for_a_reservation_that_was_released() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.settle().await;
     w.books
@@ -390,7 +326,7 @@ async fn the_return_page_does_not_thank_for_a_reservation_that_was_released() {
 /// "Already paid" is said of what Vipps says now.
 #[tokio::test(start_paused = true)]
 async fn an_order_whose_reservation_was_released_in_the_portal_can_be_paid_again() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
     w.vipps
@@ -402,7 +338,7 @@ async fn an_order_whose_reservation_was_released_in_the_portal_can_be_paid_again
 /// A cart that was paid and became an order is paid.
 #[tokio::test(start_paused = true)]
 async fn a_cart_that_became_an_order_is_not_paid_again() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("cart", 10_000)).await;
     w.settle().await;
     w.books
@@ -428,7 +364,7 @@ async fn a_cart_that_became_an_order_is_not_paid_again() {
 /// The longer Vipps is away, the less it is asked.
 #[tokio::test(start_paused = true)]
 async fn a_command_that_cannot_be_looked_up_is_looked_up_ever_more_slowly() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
     w.vipps.0.lock().unwrap().down = true;
@@ -443,7 +379,7 @@ async fn a_command_that_cannot_be_looked_up_is_looked_up_ever_more_slowly() {
 /// What is left over of a shop that was taken out holds up no other.
 #[tokio::test(start_paused = true)]
 async fn a_shop_that_is_gone_does_not_hold_up_the_others() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.settle().await;
     let gone = ShopId::new("gone").unwrap();
@@ -490,7 +426,7 @@ async fn a_shop_that_is_gone_does_not_hold_up_the_others() {
 /// One reservation is one event, whatever the history holds.
 #[tokio::test(start_paused = true)]
 async fn a_reservation_that_the_history_names_twice_is_told_once() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
     w.vipps
@@ -509,7 +445,7 @@ async fn a_reservation_that_the_history_names_twice_is_told_once() {
 /// either: it stands in the way of no new one.
 #[tokio::test(start_paused = true)]
 async fn an_earlier_payment_that_cannot_be_cancelled_does_not_block_the_order_for_good() {
-    let w = World::new();
+    let w = World::on(API);
     w.pay(order("1001", 10_000)).await;
     w.vipps.0.lock().unwrap().payments.remove("acme-1001");
     for _ in 0..10_000 {
@@ -533,7 +469,8 @@ async fn an_earlier_payment_that_cannot_be_cancelled_does_not_block_the_order_fo
 /// A cancellation that Vipps refuses is not journaled anew with each look.
 #[tokio::test(start_paused = true)]
 async fn a_payment_that_vipps_will_not_cancel_does_not_pile_up_commands() {
-    let w = World::new();
+    let w = World::on(API);
+    w.vipps.0.lock().unwrap().never_expires = true;
     let payment = w.pay(order("1001", 10_000)).await;
     for _ in 0..10_000 {
         w.vipps.fault("cancel", Fault::Refused("Payment", "52"));
@@ -543,49 +480,13 @@ async fn a_payment_that_vipps_will_not_cancel_does_not_pile_up_commands() {
     assert!(commands < 20, "{commands} commands in three hours");
 }
 
-/// A start whose answer was lost may still arrive: it is ended there when it does.
-#[tokio::test(start_paused = true)]
-async fn a_lost_start_that_reaches_vipps_late_is_cancelled_there() {
-    let w = World::new();
-    w.vipps.fault("initiate", Fault::Lost);
-    let second = w.pay(order("1001", 10_000)).await;
-    assert_eq!(second.id.reference.as_str(), "acme-1001-2");
-    w.seconds(3).await;
-    w.vipps
-        .push("acme-1001", OperationKind::Initiate, 10_000, None);
-    w.seconds(700).await;
-    assert_eq!(
-        w.vipps.count("cancel acme-1001 "),
-        1,
-        "{:?}",
-        w.vipps.sent()
-    );
-}
-
 /// The address where the customer pays is a key to the payment.
 #[tokio::test(start_paused = true)]
 async fn debug_output_does_not_hold_the_address_where_the_payment_is_paid() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     let text = format!("{payment:?}");
     assert!(!text.contains("vipps.example"), "{text}");
-}
-
-/// The end of an attempt that the shop never heard of is no news for an order that is paid.
-#[tokio::test(start_paused = true)]
-async fn the_end_of_a_lost_start_is_not_told_after_the_orders_reservation() {
-    let w = World::new();
-    w.vipps.fault("initiate", Fault::LostAfterDone);
-    w.vipps.fault("cancel", Fault::Again);
-    w.vipps.fault("cancel", Fault::Again);
-    let payment = w.pay(order("1001", 10_000)).await;
-    w.seconds(1).await;
-    w.approve(&payment).await;
-    w.seconds(30).await;
-    assert_eq!(
-        w.told(),
-        ["1001 initiated 0/0/0/0", "1001 authorised 10000/0/0/0"]
-    );
 }
 
 fn engine_call() -> Request<Bytes> {
@@ -597,7 +498,7 @@ fn engine_call() -> Request<Bytes> {
 /// An engine that asks for a static express payment is not asked back while it waits.
 #[tokio::test(start_paused = true)]
 async fn an_engine_is_not_asked_for_its_deliveries_while_it_waits_for_a_start() {
-    let w = World::new();
+    let w = World::on(API);
     w.books.lock().unwrap().options = vec![option("home", 9900)];
     let express = Order {
         express: Some(Express::Static),
@@ -613,7 +514,7 @@ async fn an_engine_is_not_asked_for_its_deliveries_while_it_waits_for_a_start() 
 /// A telling that is under way looks again before it writes.
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_began_to_wait_while_its_order_was_read_is_not_written_to() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.settle().await;
     w.books.lock().unwrap().order_takes = Duration::from_secs(5);
@@ -627,41 +528,10 @@ async fn an_engine_that_began_to_wait_while_its_order_was_read_is_not_written_to
     assert!(called.is_empty(), "{called:?}");
 }
 
-/// The earlier attempts of an order are of the same person.
-#[tokio::test(start_paused = true)]
-async fn a_consent_taken_back_erases_the_earlier_attempts_too() {
-    let w = World::new();
-    let mut known = order("1001", 10_000);
-    known.buyer.phone = Some("91234567".into());
-    let first = w.pay(known.clone()).await;
-    tokio::time::sleep(Duration::from_secs(90)).await;
-    let second = w.pay(known).await;
-    let ada = Personal {
-        user_id: Some("ada".into()),
-        ..Personal::default()
-    };
-    w.vipps
-        .0
-        .lock()
-        .unwrap()
-        .personal
-        .insert("acme-1001-2".into(), ada);
-    w.approve(&second).await;
-    let consent = w.vipps.0.lock().unwrap().urls["acme-1001-2"]
-        .consent
-        .clone();
-    let removal = Request::delete(format!("{consent}/v2/consents/ada"))
-        .body(Bytes::new())
-        .unwrap();
-    assert_eq!(w.flow.handle(removal).await.status(), StatusCode::OK);
-    assert!(w.journal.personal(&second.id).await.unwrap().is_none());
-    assert!(w.journal.personal(&first.id).await.unwrap().is_none());
-}
-
 /// A start that a crash cut short is looked up ever more slowly while Vipps is away.
 #[tokio::test(start_paused = true)]
 async fn a_start_that_cannot_be_looked_up_is_not_looked_up_every_second() {
-    let w = World::new();
+    let w = World::on(API);
     w.vipps.0.lock().unwrap().slow = Some(Duration::from_secs(20));
     let (flow, cx) = (w.flow.clone(), w.cx.clone());
     let what = Initiate {
@@ -677,47 +547,10 @@ async fn a_start_that_cannot_be_looked_up_is_not_looked_up_every_second() {
     assert!(reads < 300, "{reads} reads in an hour");
 }
 
-/// Two sales units may have a payment of the same reference: each call finds its own.
-#[tokio::test(start_paused = true)]
-async fn a_reference_that_a_later_sales_unit_used_too_still_takes_its_callback() {
-    let w = World::new();
-    w.pay(order("1001", 10_000)).await;
-    tokio::time::sleep(Duration::from_secs(90)).await;
-    let second = w.pay(order("1001", 10_000)).await;
-    assert_eq!(second.id.reference.as_str(), "acme-1001-2");
-    let (token, back) = {
-        let state = w.vipps.0.lock().unwrap();
-        (
-            state.tokens["acme-1001-2"].clone(),
-            state.urls["acme-1001-2"].back.clone(),
-        )
-    };
-    // The shop moves to another sales unit, and another order's name reads the same.
-    let both = vec![account("main", "123456"), account("new", "654321")];
-    let moved = World::flow(&w.cx, &w.vipps, &w.journal, &w.books, both, "new");
-    let other = moved
-        .initiate(
-            &w.cx,
-            Initiate {
-                order: order("1001-2", 500),
-                key: None,
-            },
-        )
-        .await;
-    assert!(matches!(other, Outcome::Started(_)), "{other:?}");
-    let call = Request::post("https://kasse.example/vipps/acme/v2/payments/acme-1001-2")
-        .header("authorization", token)
-        .body(Bytes::from_static(b"123456"))
-        .unwrap();
-    assert_eq!(moved.handle(call).await.status(), StatusCode::OK);
-    let page = Request::get(back.as_str()).body(Bytes::new()).unwrap();
-    assert_eq!(moved.handle(page).await.status(), StatusCode::OK);
-}
-
 /// Vipps may not find for a while what the customer has paid: that is no reason to end it.
 #[tokio::test(start_paused = true)]
 async fn a_payment_that_vipps_does_not_find_is_not_cancelled_when_its_time_is_over() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     let history = w.vipps.0.lock().unwrap().payments.remove("acme-1001");
     w.seconds(700).await;
@@ -742,7 +575,7 @@ async fn a_payment_that_vipps_does_not_find_is_not_cancelled_when_its_time_is_ov
 /// Who asked was told that it is under way. That it was refused in the end is written down.
 #[tokio::test(start_paused = true)]
 async fn what_was_under_way_and_is_refused_in_the_end_leaves_a_note() {
-    let w = World::new();
+    let w = World::on(API);
     let payment = w.pay(order("1001", 10_000)).await;
     w.approve(&payment).await;
     w.vipps.fault("capture", Fault::Again);

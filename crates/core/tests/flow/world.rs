@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use jiff::Timestamp;
 use kasse_core::api::*;
 use kasse_core::flow::{FlowOptions, InstallationKeys, Shop};
 use kasse_core::journal::{Journal, MemoryJournal};
@@ -26,6 +27,8 @@ pub enum Fault {
     Refused(&'static str, &'static str),
     /// Cannot be done now.
     Again,
+    /// The test is told when it arrives, and Vipps does nothing for so long.
+    Slow(Duration),
 }
 
 #[derive(Debug, Default)]
@@ -46,11 +49,46 @@ pub struct State {
     pub done_keys: HashMap<String, i64>,
     /// What the summary says beyond the history.
     pub summary_ahead: i64,
+    /// The currency of all amounts; none: NOK.
+    pub currency: Option<Currency>,
+    /// Which API a payment was made with.
+    pub made_with: HashMap<String, ApiKind>,
+    /// Keys and bytes of the starts, in the order they arrived.
+    pub starts: Vec<(String, String)>,
+    /// What ePayment answered to a key for good.
+    pub stuck: HashMap<String, ApiError>,
+    /// When a payment of ePayment ends by itself.
+    pub expires: HashMap<String, Timestamp>,
+    /// It is late with that.
+    pub never_expires: bool,
+    /// The customer is about to approve: nothing can be cancelled.
+    pub approving: bool,
+    /// It does not say again where the customer pays.
+    pub no_redirect: bool,
+    /// Something that is read of payments is still to come.
+    pub incomplete: bool,
+    /// Until when captures are guaranteed.
+    pub guaranteed_until: Option<Timestamp>,
+    /// What the Userinfo API knows.
+    pub users: HashMap<String, Personal>,
 }
 
-/// Vipps, by its rules for sums and keys.
-#[derive(Debug, Clone, Default)]
-pub struct FakeVipps(pub Arc<Mutex<State>>);
+/// One API of a Vipps, by its rules for sums and keys. Clones with another kind are the same Vipps.
+#[derive(Debug, Clone)]
+pub struct FakeVipps(pub Arc<Mutex<State>>, pub ApiKind);
+
+/// An error of eCom's, as ePayment says it.
+fn translated<'c>(group: &'c str, code: &'c str) -> (&'c str, &'c str) {
+    let code = match (group, code) {
+        ("Payment", "61") => "6090",
+        ("Payment", "71") => "6150",
+        ("Payment", "52") | ("Merchant", "35" | "37") => "6190",
+        ("Merchant", "34") => "4150",
+        ("VippsError", _) => "3010",
+        _ => code,
+    };
+    ("ePayment", code)
+}
 
 fn vipps_error(group: &str, code: &str) -> Error {
     Error::new(
@@ -83,11 +121,12 @@ impl FakeVipps {
     }
     pub fn push(&self, reference: &str, kind: OperationKind, minor: i64, key: Option<&str>) {
         let mut state = self.0.lock().unwrap();
+        let currency = state.currency.unwrap_or(Currency::Nok);
         let history = state.payments.entry(reference.into()).or_default();
         let identity = format!("{kind:?}-{}", history.len());
         history.push(Operation {
             kind,
-            amount: Money::nok(minor),
+            amount: Money::new(minor, currency),
             success: true,
             key: key.map(Into::into),
             at: None,
@@ -113,7 +152,15 @@ impl FakeVipps {
         verb: &'static str,
         line: String,
     ) -> (bool, Result<(), ApiError>) {
-        let slow = self.0.lock().unwrap().slow;
+        let slow = {
+            let mut state = self.0.lock().unwrap();
+            let slow = |(on, fault): &(&str, Fault)| *on == verb && matches!(fault, Fault::Slow(_));
+            let index = state.faults.iter().position(slow);
+            match index.and_then(|index| state.faults.remove(index)) {
+                Some((_, Fault::Slow(slow))) => Some(slow),
+                _ => state.slow,
+            }
+        };
         if let Some(slow) = slow {
             cx.runtime.sleep(slow).await;
         }
@@ -130,8 +177,13 @@ impl FakeVipps {
             Fault::LostAfterDone => (true, Err(lost())),
             Fault::Lost => (false, Err(lost())),
             Fault::Refused(group, code) => {
+                let (group, code) = match self.1 {
+                    ApiKind::Ecom => (group, code),
+                    ApiKind::Epayment => translated(group, code),
+                };
                 (false, Err(ApiError::Refused(vipps_error(group, code))))
             }
+            Fault::Slow(_) => (true, Ok(())),
             Fault::Again => (
                 false,
                 Err(ApiError::Again {
@@ -161,6 +213,72 @@ impl FakeVipps {
 }
 
 impl FakeVipps {
+    /// ePayment's rules: an answer of 4xx stays with its key, and `rule` may refuse.
+    fn ruled(
+        &self,
+        reference: &Reference,
+        key: &IdempotencyKey,
+        sent: (bool, Result<(), ApiError>),
+        rule: impl FnOnce(&[Operation]) -> Option<&'static str>,
+    ) -> (bool, Result<(), ApiError>) {
+        if self.1 == ApiKind::Ecom {
+            return sent;
+        }
+        let mut state = self.0.lock().unwrap();
+        if let Some(stuck) = state.stuck.get(key.as_str()) {
+            return (false, Err(stuck.clone()));
+        }
+        let (done, answer) = sent;
+        if let Err(refused @ ApiError::Refused(_)) = &answer {
+            state.stuck.insert(key.to_string(), refused.clone());
+        }
+        if !done || state.done_keys.contains_key(key.as_str()) {
+            return (done, answer);
+        }
+        let history = state.payments.get(reference.as_str());
+        let Some(code) = rule(history.map_or(&[], Vec::as_slice)) else {
+            return (true, answer);
+        };
+        let error = vipps_error("ePayment", code);
+        let refused = match code {
+            "6250" => ApiError::Again { error, after: None },
+            _ => ApiError::Refused(error),
+        };
+        state.stuck.insert(key.to_string(), refused.clone());
+        (false, Err(refused))
+    }
+
+    /// A payment belongs to the API that made it.
+    fn is_mine(&self, reference: &Reference) -> bool {
+        let state = self.0.lock().unwrap();
+        state
+            .made_with
+            .get(reference.as_str())
+            .is_none_or(|kind| *kind == self.1)
+    }
+
+    /// Ends by itself what is too old.
+    fn expire(&self, cx: &Context, reference: &str) {
+        let over = {
+            let state = self.0.lock().unwrap();
+            let history = state.payments.get(reference);
+            let open = history.is_some_and(|history| {
+                !history
+                    .iter()
+                    .any(|o| matches!(o.kind, OperationKind::Authorise | OperationKind::Cancel(_)))
+            });
+            let over = state
+                .expires
+                .get(reference)
+                .is_some_and(|at| *at <= cx.now());
+            open && over && !state.never_expires && self.1 == ApiKind::Epayment
+        };
+        if over {
+            let kind = OperationKind::Cancel(Ending::TimeOver);
+            self.push(reference, kind, 0, None);
+        }
+    }
+
     fn hear(&self, what: String) {
         self.0.lock().unwrap().heard.push(what);
     }
@@ -193,16 +311,23 @@ impl kasse_core::flow::Observer for FakeVipps {
 #[async_trait]
 impl PaymentApi for FakeVipps {
     fn kind(&self) -> ApiKind {
-        ApiKind::Ecom
+        self.1
     }
     fn amounts(&self, currency: Currency) -> Option<RangeInclusive<i64>> {
-        (currency == Currency::Nok).then_some(100..=i64::MAX)
+        match (self.1, currency) {
+            (_, Currency::Nok) => Some(100..=65_000_000),
+            (ApiKind::Ecom, _) => None,
+            (ApiKind::Epayment, _) => Some(1..=65_000_000),
+        }
     }
     fn needs_webhooks(&self) -> bool {
-        false
+        self.1 == ApiKind::Epayment
     }
     fn token_chars(&self) -> usize {
-        64
+        match self.1 {
+            ApiKind::Ecom => 64,
+            ApiKind::Epayment => 32,
+        }
     }
     fn meaning(&self, asked: Asked, error: &Error) -> Meaning {
         let kasse_core::ErrorKind::Vipps { group, code, .. } = &error.kind else {
@@ -211,6 +336,11 @@ impl PaymentApi for FakeVipps {
         match (asked, group.as_str(), code.as_str()) {
             (Asked::Initiate, "Merchant", "34") => Meaning::ReferenceUsed,
             (Asked::Capture | Asked::Refund, "Payment", "61" | "71") => Meaning::TooMuch,
+            (Asked::Initiate, "ePayment", "4150") => Meaning::ReferenceUsed,
+            (_, "ePayment", "6090" | "6150") => Meaning::TooMuch,
+            (_, "ePayment", "6040" | "6170" | "6180" | "6190") => Meaning::DoneAlready,
+            (_, "ePayment", "6060") => Meaning::AuthorisedMeanwhile,
+            (_, "ePayment", "6250") => Meaning::NotNow,
             _ => Meaning::Other,
         }
     }
@@ -218,20 +348,49 @@ impl PaymentApi for FakeVipps {
         Duration::from_secs(600)
     }
     fn initiate_is_idempotent(&self) -> bool {
-        false
+        self.1 == ApiKind::Epayment
     }
     async fn initiate(&self, cx: &Context, _: &Caller, what: &Initiation) -> Result<Url, ApiError> {
         let reference = what.reference.to_string();
-        let (done, answer) = self
+        let mut sent = self
             .arrive(
                 cx,
                 "initiate",
                 format!("{reference} {}", what.order.amount.minor),
             )
             .await;
+        let url = Url::parse(&format!("https://vipps.example/{reference}")).unwrap();
+        if self.1 == ApiKind::Epayment {
+            let key = what.key.to_string();
+            let bytes = format!("{what:?} {}", what.token.expose_secret());
+            let earlier = {
+                let mut state = self.0.lock().unwrap();
+                let earlier = state.starts.iter().position(|(known, _)| *known == key);
+                let earlier = earlier.map(|index| state.starts[index].1.clone());
+                state.starts.push((key, bytes.clone()));
+                earlier
+            };
+            sent = self.ruled(&what.reference, &what.key, sent, |history| {
+                let replayed = earlier.is_some();
+                match (history.is_empty(), replayed) {
+                    (true, _) => None,
+                    (false, true) if earlier.as_ref() == Some(&bytes) => None,
+                    (false, true) => Some("4020"),
+                    (false, false) => Some("4150"),
+                }
+            });
+            let made = self.0.lock().unwrap().payments.contains_key(&reference);
+            if sent.0 && made {
+                return sent.1.map(|()| url);
+            }
+        }
+        let (done, answer) = sent;
         if done {
             {
                 let mut state = self.0.lock().unwrap();
+                let over = what.expires.unwrap_or(after(cx.now(), self.window()));
+                state.expires.insert(reference.clone(), over);
+                state.made_with.insert(reference.clone(), self.1);
                 state
                     .tokens
                     .insert(reference.clone(), what.token.expose_secret().into());
@@ -244,46 +403,82 @@ impl PaymentApi for FakeVipps {
                 None,
             );
         }
-        answer.map(|()| Url::parse(&format!("https://vipps.example/{reference}")).unwrap())
+        answer.map(|()| url)
     }
     async fn capture(&self, cx: &Context, _: &Caller, what: &Modification) -> Result<(), ApiError> {
-        let (done, answer) = self
+        assert!(self.is_mine(&what.reference), "captured by another API");
+        let sent = self
             .arrive(
                 cx,
                 "capture",
                 format!("{} {} {}", what.reference, what.amount.minor, what.key),
             )
             .await;
+        let (done, answer) = self.ruled(&what.reference, &what.key, sent, |history| {
+            let left = total(history, &OperationKind::Authorise)
+                - total(history, &OperationKind::Capture)
+                - total(history, &OperationKind::Release);
+            (what.amount.minor > left).then_some("6090")
+        });
         if done {
             self.modify(OperationKind::Capture, what);
         }
         answer
     }
     async fn refund(&self, cx: &Context, _: &Caller, what: &Modification) -> Result<(), ApiError> {
-        let (done, answer) = self
+        assert!(self.is_mine(&what.reference), "refunded by another API");
+        let sent = self
             .arrive(
                 cx,
                 "refund",
                 format!("{} {} {}", what.reference, what.amount.minor, what.key),
             )
             .await;
+        let (done, answer) = self.ruled(&what.reference, &what.key, sent, |history| {
+            let left =
+                total(history, &OperationKind::Capture) - total(history, &OperationKind::Refund);
+            (what.amount.minor > left).then_some("6150")
+        });
         if done {
             self.modify(OperationKind::Refund, what);
         }
         answer
     }
     async fn cancel(&self, cx: &Context, _: &Caller, what: &Cancellation) -> Result<(), ApiError> {
-        let (done, answer) = self
-            .arrive(
-                cx,
-                "cancel",
-                format!("{} release={}", what.reference, what.release),
-            )
-            .await;
+        assert!(self.is_mine(&what.reference), "cancelled by another API");
+        let line = match self.1 {
+            ApiKind::Ecom => format!("{} release={}", what.reference, what.release),
+            ApiKind::Epayment => {
+                format!(
+                    "{} only_open={} {}",
+                    what.reference, what.only_open, what.key
+                )
+            }
+        };
+        let sent = self.arrive(cx, "cancel", line).await;
+        self.expire(cx, what.reference.as_str());
+        let approving = self.0.lock().unwrap().approving;
+        let (done, answer) = self.ruled(&what.reference, &what.key, sent, |history| {
+            let authorised = total(history, &OperationKind::Authorise);
+            let ended = |o: &Operation| matches!(o.kind, OperationKind::Cancel(_));
+            if approving {
+                Some("6250")
+            } else if authorised > 0 && what.only_open {
+                Some("6060")
+            } else if authorised > 0 && total(history, &OperationKind::Capture) == authorised {
+                Some("6040")
+            } else if history.iter().any(ended) {
+                Some("6190")
+            } else {
+                None
+            }
+        });
         if done {
             let (authorised, captured) = self.sums(what.reference.as_str());
             let kind = if authorised > 0 {
                 OperationKind::Release
+            } else if self.1 == ApiKind::Epayment {
+                OperationKind::Cancel(Ending::ByMerchant)
             } else {
                 OperationKind::Cancel(Ending::Unsaid)
             };
@@ -293,11 +488,13 @@ impl PaymentApi for FakeVipps {
     }
     async fn read(
         &self,
-        _: &Context,
+        cx: &Context,
         _: &Caller,
         reference: &Reference,
         currency: Currency,
     ) -> Result<Option<Truth>, ApiError> {
+        self.expire(cx, reference.as_str());
+        let mine = self.is_mine(reference);
         let mut state = self.0.lock().unwrap();
         state.reads += 1;
         if state.down {
@@ -306,53 +503,59 @@ impl PaymentApi for FakeVipps {
         let Some(operations) = state.payments.get(reference.as_str()).cloned() else {
             return Ok(None);
         };
-        let total = |kind: &OperationKind| {
-            Money::new(
-                operations
-                    .iter()
-                    .filter(|o| o.kind == *kind)
-                    .map(|o| o.amount.minor)
-                    .sum(),
-                currency,
-            )
-        };
+        if !mine || currency != state.currency.unwrap_or(Currency::Nok) {
+            return Ok(None);
+        }
+        let total = |kind: &OperationKind| Money::new(total(&operations, kind), currency);
+        let captured = total(&OperationKind::Capture).minor + state.summary_ahead;
         let sums = Sums {
             authorised: total(&OperationKind::Authorise),
-            captured: Money::nok(total(&OperationKind::Capture).minor + state.summary_ahead),
+            captured: Money::new(captured, currency),
             refunded: total(&OperationKind::Refund),
             released: total(&OperationKind::Release),
         };
         let truth_state = if sums.authorised.is_positive() {
             TruthState::Authorised
-        } else if operations
-            .iter()
-            .any(|o| o.kind == OperationKind::Cancel(Ending::Unsaid))
-        {
-            TruthState::Ended(Ending::Unsaid)
         } else {
-            TruthState::Open
+            let ended = operations.iter().find_map(|o| match o.kind {
+                OperationKind::Cancel(ending) => Some(ending),
+                _ => None,
+            });
+            ended.map_or(TruthState::Open, TruthState::Ended)
         };
+        let authorised = truth_state == TruthState::Authorised;
+        let redirect = self.1 == ApiKind::Epayment && !state.no_redirect;
         Ok(Some(Truth {
             personal: state.personal.get(reference.as_str()).cloned(),
             delivery: state.delivery.get(reference.as_str()).cloned(),
+            incomplete: state.incomplete && authorised,
+            redirect: redirect
+                .then(|| Url::parse(&format!("https://vipps.example/{reference}")).unwrap()),
+            guaranteed_until: state.guaranteed_until.filter(|_| authorised),
             ..Truth::new(truth_state, sums, operations)
         }))
     }
     fn inbound(&self, path: &str, request: &Request<Bytes>) -> Option<Result<Inbound, BadCall>> {
+        let shipping = |reference: &str| {
+            let post_code = String::from_utf8_lossy(request.body()).into_owned();
+            Some(Ok(Inbound::Shipping(ShippingCall {
+                reference: Reference::new(reference).unwrap(),
+                address_id: 1.into(),
+                address: Address {
+                    line1: "Gata 1".into(),
+                    line2: String::new(),
+                    post_code,
+                    city: "Oslo".into(),
+                    country: "NO".into(),
+                },
+            })))
+        };
+        if self.1 == ApiKind::Epayment {
+            return shipping(path.strip_prefix("/express/")?);
+        }
         if let Some(rest) = path.strip_prefix("/v2/payments/") {
             if let Some(reference) = rest.strip_suffix("/shippingDetails") {
-                let post_code = String::from_utf8_lossy(request.body()).into_owned();
-                return Some(Ok(Inbound::Shipping(ShippingCall {
-                    reference: Reference::new(reference).unwrap(),
-                    address_id: 1.into(),
-                    address: Address {
-                        line1: "Gata 1".into(),
-                        line2: String::new(),
-                        post_code,
-                        city: "Oslo".into(),
-                        country: "NO".into(),
-                    },
-                })));
+                return shipping(reference);
             }
             let msn = String::from_utf8_lossy(request.body()).into_owned();
             return Some(Ok(Inbound::Callback(Callback {
@@ -384,21 +587,89 @@ impl PaymentApi for FakeVipps {
     }
 }
 
+fn total(history: &[Operation], kind: &OperationKind) -> i64 {
+    let of_kind = history.iter().filter(|o| o.kind == *kind);
+    of_kind.map(|o| o.amount.minor).sum()
+}
+
 impl FakeVipps {
     fn sums(&self, reference: &str) -> (i64, i64) {
         let state = self.0.lock().unwrap();
         let history = &state.payments[reference];
-        let total = |kind: OperationKind| {
-            history
-                .iter()
-                .filter(|o| o.kind == kind)
-                .map(|o| o.amount.minor)
-                .sum()
-        };
         (
-            total(OperationKind::Authorise),
-            total(OperationKind::Capture),
+            total(history, &OperationKind::Authorise),
+            total(history, &OperationKind::Capture),
         )
+    }
+    /// The starts that arrived: key and bytes.
+    pub fn starts(&self) -> Vec<(String, String)> {
+        self.0.lock().unwrap().starts.clone()
+    }
+    /// The same Vipps, by another of its APIs.
+    pub fn by(&self, kind: ApiKind) -> Self {
+        Self(self.0.clone(), kind)
+    }
+    fn wire(&self) -> Wire {
+        let apis = [ApiKind::Ecom, ApiKind::Epayment];
+        Wire {
+            apis: apis
+                .map(|kind| Arc::new(self.by(kind)) as Arc<dyn PaymentApi>)
+                .into(),
+            webhooks: None,
+            orders: Some(Arc::new(self.clone())),
+            users: Some(Arc::new(self.clone())),
+        }
+    }
+}
+
+#[async_trait]
+impl OrderManagement for FakeVipps {
+    async fn receipt(
+        &self,
+        cx: &Context,
+        _: &Caller,
+        reference: &Reference,
+        order: &Order,
+    ) -> Result<(), ApiError> {
+        let line = format!("{reference} {}", order.amount.minor);
+        self.arrive(cx, "receipt", line).await.1
+    }
+    async fn link(
+        &self,
+        cx: &Context,
+        _: &Caller,
+        reference: &Reference,
+        link: &OrderLink,
+    ) -> Result<(), ApiError> {
+        let line = format!("{reference} {}", link.url);
+        self.arrive(cx, "link", line).await.1
+    }
+    async fn image(&self, _: &Context, _: &Caller, _: &str, _: &Bytes) -> Result<(), ApiError> {
+        Err(lost())
+    }
+    async fn read(
+        &self,
+        _: &Context,
+        _: &Caller,
+        _: &Reference,
+    ) -> Result<Option<Described>, ApiError> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl UserinfoApi for FakeVipps {
+    async fn userinfo(
+        &self,
+        cx: &Context,
+        _: &Caller,
+        reference: &Reference,
+        sub: &str,
+    ) -> Result<Option<Personal>, ApiError> {
+        let (_, answer) = self
+            .arrive(cx, "userinfo", format!("{reference} {sub}"))
+            .await;
+        answer.map(|()| self.0.lock().unwrap().users.get(sub).cloned())
     }
 }
 
@@ -639,23 +910,29 @@ pub fn account(name: &str, msn: &str) -> Account {
 }
 
 impl World {
+    /// On eCom.
     pub fn new() -> Self {
+        Self::on(ApiKind::Ecom)
+    }
+
+    /// A shop whose payments are made with this API.
+    pub fn on(api: ApiKind) -> Self {
+        Self::wishing(api, account("main", "123456"), Wishes::default())
+    }
+
+    /// The same, with a sales unit and wishes of its own.
+    pub fn wishing(api: ApiKind, account: Account, wishes: Wishes) -> Self {
         let start = "2026-03-01T12:00:00Z".parse().unwrap();
         let cx = Context::new(
             Arc::new(NoHttp),
             Arc::new(TokioRuntime::starting_at(start)),
             Arc::new(CountedIds::default()),
         );
-        let (vipps, journal) = (FakeVipps::default(), Arc::new(MemoryJournal::new()));
+        let vipps = FakeVipps(Arc::default(), api);
+        let journal = Arc::new(MemoryJournal::new());
         let books = Arc::new(Mutex::new(Books::default()));
-        let flow = Self::flow(
-            &cx,
-            &vipps,
-            &journal,
-            &books,
-            vec![account("main", "123456")],
-            "main",
-        );
+        let uses = account.id.to_string();
+        let flow = Self::flow_wishing(&cx, &vipps, &journal, &books, vec![account], &uses, wishes);
         Self {
             vipps,
             books,
@@ -674,6 +951,18 @@ impl World {
         accounts: Vec<Account>,
         uses: &str,
     ) -> Flow {
+        Self::flow_wishing(cx, vipps, journal, books, accounts, uses, Wishes::default())
+    }
+
+    fn flow_wishing(
+        cx: &Context,
+        vipps: &FakeVipps,
+        journal: &Arc<MemoryJournal>,
+        books: &Arc<Mutex<Books>>,
+        accounts: Vec<Account>,
+        uses: &str,
+        wishes: Wishes,
+    ) -> Flow {
         let options = FlowOptions {
             public_url: Url::parse("https://kasse.example").unwrap(),
             keys: InstallationKeys {
@@ -689,7 +978,7 @@ impl World {
             options,
             cx.clone(),
             journal.clone() as Arc<dyn Journal>,
-            vec![Arc::new(vipps.clone()) as Arc<dyn PaymentApi>],
+            vipps.wire(),
             accounts,
         )
         .unwrap();
@@ -701,10 +990,10 @@ impl World {
             id: shop_id(),
             name: "Acme".into(),
             account: AccountId::new(uses).unwrap(),
-            api: ApiKind::Ecom,
+            api: vipps.1,
             prefix: ReferencePrefix::new("acme").unwrap(),
             language: Language::En,
-            wishes: kasse_core::Wishes::default(),
+            wishes,
         };
         flow.add_shop(shop, Arc::new(adapter)).unwrap();
         flow
@@ -721,6 +1010,29 @@ impl World {
         }
     }
 
+    /// What stands in the journal of an order's payments: reference and state.
+    pub async fn payments(&self, order: &str) -> Vec<(String, PaymentState)> {
+        let payments = self.journal.payments_of(&at(order)).await.unwrap();
+        let shown = payments.into_iter();
+        shown
+            .map(|payment| (payment.id.reference.to_string(), payment.state))
+            .collect()
+    }
+
+    /// Asks for the deliveries of a payment, as Vipps does.
+    pub async fn deliveries(&self, reference: &str, post_code: &str) -> Response<Bytes> {
+        let token = self.vipps.0.lock().unwrap().tokens[reference].clone();
+        let path = match self.vipps.1 {
+            ApiKind::Ecom => format!("v2/payments/{reference}/shippingDetails"),
+            ApiKind::Epayment => format!("express/{reference}"),
+        };
+        let request = Request::post(format!("https://kasse.example/vipps/acme/{path}"))
+            .header("authorization", token)
+            .body(Bytes::from(post_code.to_owned()))
+            .unwrap();
+        self.flow.handle(request).await
+    }
+
     /// The customer approves, and Vipps calls back.
     pub async fn approve(&self, payment: &Payment) {
         self.vipps.push(
@@ -733,7 +1045,16 @@ impl World {
         self.settle().await;
     }
 
+    /// Vipps calls back; ePayment calls no payment's own address, so there we look by ourselves.
     pub async fn callback(&self, payment: &Payment) -> StatusCode {
+        if payment.api == ApiKind::Epayment {
+            let target = Target {
+                reference: Some(payment.id.reference.clone()),
+                ..Target::order(payment.order.clone())
+            };
+            self.flow.details(&self.cx, &target).await;
+            return StatusCode::OK;
+        }
         let token = self.vipps.0.lock().unwrap().tokens[payment.id.reference.as_str()].clone();
         self.call(payment.id.reference.as_str(), &token, "123456")
             .await
