@@ -141,6 +141,73 @@ async fn a_refund_that_was_answered_as_done_is_not_done_when_it_is_repeated() {
     assert_eq!(w.vipps.count("refund"), 1);
 }
 
+/// "The rest" stays the rest, also when it had to wait and nobody asks any more.
+#[tokio::test(start_paused = true)]
+async fn a_capture_of_the_rest_that_had_to_wait_takes_what_the_portal_has_left() {
+    for (by_portal, then) in [(4000, 6000), (10_000, 0)] {
+        let w = World::on(API);
+        let payment = w.pay(order("1001", 10_000)).await;
+        w.approve(&payment).await;
+        w.vipps.fault("capture", Fault::Again);
+        let click = keyed("1001", "click-1");
+        let outcome = w.flow.capture(&w.cx, &click, &Part::rest()).await;
+        assert!(matches!(outcome, Outcome::Pending(_)), "{outcome:?}");
+        w.vipps
+            .push("acme-1001", OperationKind::Capture, by_portal, None);
+        w.vipps.fault("capture", Fault::Refused("Payment", "61"));
+        w.seconds(30).await;
+        let now = w.now(&payment).await;
+        assert_eq!(now.sums.captured, Money::nok(10_000));
+        assert!(now.notes.is_empty(), "{:?}", now.notes);
+        let commands = w.journal.commands(&payment.id).await.unwrap();
+        assert!(commands.iter().all(|command| !command.is_open()));
+        let captures = w.vipps.count("capture");
+        assert_eq!(
+            w.vipps.count(&format!("capture acme-1001 {then} ")),
+            usize::from(then > 0)
+        );
+        done(w.flow.capture(&w.cx, &click, &Part::rest()).await);
+        assert_eq!(w.vipps.count("capture"), captures);
+    }
+}
+
+/// Nothing is tried for ever.
+#[tokio::test(start_paused = true)]
+async fn a_capture_that_vipps_never_does_comes_to_an_end_with_a_note() {
+    let w = World::on(API);
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.approve(&payment).await;
+    for _ in 0..5000 {
+        w.vipps.fault("capture", Fault::Lost);
+    }
+    let outcome = w.flow.capture(&w.cx, &target("1001"), &part(2500)).await;
+    assert!(matches!(outcome, Outcome::Pending(_)), "{outcome:?}");
+    for _ in 0..6 * 24 * 6 {
+        tokio::time::advance(Duration::from_secs(600)).await;
+        w.seconds(1).await;
+    }
+    let open = async || {
+        let commands = w.journal.commands(&payment.id).await.unwrap();
+        commands.iter().filter(|command| command.is_open()).count()
+    };
+    assert_eq!(open().await, 1, "after six days");
+    for _ in 0..2 * 24 * 6 {
+        tokio::time::advance(Duration::from_secs(600)).await;
+        w.seconds(1).await;
+    }
+    assert_eq!(open().await, 0, "after eight days");
+    let notes = w.now(&payment).await.notes;
+    assert!(
+        notes[0]
+            .text
+            .starts_with("The capture was tried for 7 days"),
+        "{notes:?}"
+    );
+    // Another can be asked for.
+    w.vipps.0.lock().unwrap().faults.clear();
+    done(w.flow.capture(&w.cx, &target("1001"), &part(2500)).await);
+}
+
 /// An amount that the merchant named is the merchant's: it is not changed.
 #[tokio::test(start_paused = true)]
 async fn a_capture_of_too_large_a_part_stays_refused() {

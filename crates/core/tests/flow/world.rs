@@ -170,7 +170,8 @@ impl FakeVipps {
             return (false, Err(ApiError::Again { error, after: None }));
         }
         state.sent.push(format!("{verb} {line}"));
-        let Some(index) = state.faults.iter().position(|(on, _)| *on == verb) else {
+        let fault = |(on, fault): &(&str, Fault)| *on == verb && !matches!(fault, Fault::Slow(_));
+        let Some(index) = state.faults.iter().position(fault) else {
             return (true, Ok(()));
         };
         match state.faults.remove(index).unwrap().1 {
@@ -362,7 +363,9 @@ impl PaymentApi for FakeVipps {
         let url = Url::parse(&format!("https://vipps.example/{reference}")).unwrap();
         if self.1 == ApiKind::Epayment {
             let key = what.key.to_string();
-            let bytes = format!("{what:?} {}", what.token.expose_secret());
+            // What is secret or personal is not in its Debug.
+            let (token, phone) = (what.token.expose_secret(), &what.order.buyer.phone);
+            let bytes = format!("{what:?} {token} {phone:?}");
             let earlier = {
                 let mut state = self.0.lock().unwrap();
                 let earlier = state.starts.iter().position(|(known, _)| *known == key);
@@ -695,6 +698,8 @@ pub struct Books {
     /// What we asked of the engine while it waited.
     pub called_while_waiting: Vec<&'static str>,
     pub order_takes: Duration,
+    /// The countries we asked deliveries for.
+    pub asked_for: Vec<String>,
 }
 
 impl Books {
@@ -860,6 +865,7 @@ impl ShippingQuoter for FakeShop {
         let (takes, fails, options) = {
             let mut books = self.books.lock().unwrap();
             books.called("quote");
+            books.asked_for.push(to.country().to_owned());
             (books.quote_takes, books.quote_fails, books.options.clone())
         };
         cx.runtime.sleep(takes).await;
