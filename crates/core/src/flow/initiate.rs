@@ -115,7 +115,7 @@ impl Flow {
             match self.make_way(cx, payment, order).await? {
                 Way::Free => {}
                 Way::Same(same) => return Ok(Outcome::Started(same)),
-                Way::UnderWay(same) => return Ok(Outcome::Pending(same)),
+                Way::Pending(same) => return Ok(Outcome::Pending(same)),
             }
         }
         let options = self.static_options(cx, entry, order).await?;
@@ -245,7 +245,7 @@ impl Flow {
                     PaymentState::Preparing
                         if self.resumable(&payment, SAME_AGAIN).await?.is_some() =>
                     {
-                        return Ok(Way::UnderWay(Box::new(payment)));
+                        return Ok(Way::Pending(Box::new(payment)));
                     }
                     _ => {}
                 }
@@ -812,7 +812,7 @@ enum Way {
     /// It serves.
     Same(Box<Payment>),
     /// It serves, as soon as Vipps answers.
-    UnderWay(Box<Payment>),
+    Pending(Box<Payment>),
 }
 
 enum Start {
