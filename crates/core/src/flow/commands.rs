@@ -227,6 +227,9 @@ impl Flow {
                 }
             }
         };
+        if matches!(verb, CommandVerb::Cancel { .. }) {
+            self.stop_start(lease, &payment).await?;
+        }
         let mut command = self.prepare(cx, &payment, verb, caller.cloned()).await?;
         command.rest = wish.is_for_the_rest();
         self.begin(lease, &command).await?;
@@ -582,64 +585,7 @@ impl Flow {
         match sent {
             Ok(()) => {}
             Err(ApiError::Refused(error)) => {
-                let meaning = self.meaning(&payment, &command.verb, &error);
-                if meaning == Meaning::NotNow {
-                    // The customer or another operation is at it. That key is used up.
-                    command.key = new_key(cx)?;
-                    return self
-                        .not_yet(cx, lease, payment, command, &error, None)
-                        .await;
-                }
-                let spares =
-                    matches!(&command.verb, CommandVerb::Cancel { why } if why.spares_the_paid());
-                if meaning == Meaning::AuthorisedMeanwhile && spares {
-                    // The customer has paid, and nobody meant to undo that.
-                    tracing::info!(reference = %id.reference, "approved in the last moment: it is not cancelled");
-                    command.state = CommandState::Done;
-                    let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
-                    self.inner.journal.write(batch).await?;
-                    let payment = self.reconcile_leased(cx, lease, &id).await?;
-                    return Ok(Outcome::Done(Box::new(payment)));
-                }
-                // Why it was refused may be that something was done elsewhere.
-                let elsewhere = matches!(meaning, Meaning::TooMuch | Meaning::DoneAlready)
-                    && !crate::mutants::on("rest");
-                if elsewhere && let Ok(read) = self.reconcile_leased(cx, lease, &id).await {
-                    payment = read;
-                    match self.stands(&command).await? {
-                        Some(CommandState::Open { .. }) => {}
-                        Some(CommandState::Refused { error }) => return Err(error),
-                        _ => return Ok(Outcome::Done(Box::new(payment))),
-                    }
-                    if command.rest && all_done(&payment, &command.verb) {
-                        command.state = CommandState::Done;
-                        let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
-                        self.inner.journal.write(batch).await?;
-                        return Ok(Outcome::Done(Box::new(payment)));
-                    }
-                    if let Some(rest) = for_what_is_left(cx, &payment, &command)? {
-                        self.begin(lease, &rest).await?;
-                        return Box::pin(self.drive(cx, lease, payment, rest, false)).await;
-                    }
-                }
-                tracing::warn!(reference = %id.reference, verb = command.verb.word(), error = %error, "refused by Vipps");
-                command.state = CommandState::Refused {
-                    error: error.clone(),
-                };
-                let was_under_way = command.tries > 1;
-                let mut batch = Batch::under(lease).with(Write::Command(Box::new(command)));
-                if was_under_way {
-                    // Who asked was told that it is under way, and hears no more.
-                    let mut noted = payment.clone();
-                    add_note(&mut noted, cx, format!("It was under way: {error}"));
-                    batch.push(Write::Update(Box::new(noted)));
-                }
-                self.inner.notes.ride(&id, &mut batch);
-                self.inner.journal.write(batch).await?;
-                if !elsewhere && let Err(error) = self.reconcile_leased(cx, lease, &id).await {
-                    tracing::info!(reference = %id.reference, error = %error, "not read after a refusal; it is read later");
-                }
-                return Err(error);
+                return self.after_a_no(cx, lease, payment, command, &error).await;
             }
             Err(ApiError::Again { error, after }) => {
                 if cancels && matches!(error.kind, ErrorKind::Vipps { .. }) {
@@ -688,6 +634,73 @@ impl Flow {
             Some(CommandState::Refused { error }) => Err(error),
             _ => Ok(Outcome::Done(Box::new(payment))),
         }
+    }
+
+    /// Vipps said no for good to this request. Is it the last word?
+    async fn after_a_no(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        mut payment: Payment,
+        mut command: Command,
+        error: &Error,
+    ) -> Result<Outcome, Error> {
+        let id = payment.id.clone();
+        let meaning = self.meaning(&payment, &command.verb, error);
+        if meaning == Meaning::NotNow {
+            // The customer or another operation is at it. That key is used up.
+            command.key = new_key(cx)?;
+            return self.not_yet(cx, lease, payment, command, error, None).await;
+        }
+        let spares = matches!(&command.verb, CommandVerb::Cancel { why } if why.spares_the_paid());
+        if meaning == Meaning::AuthorisedMeanwhile && spares {
+            // The customer has paid, and nobody meant to undo that.
+            tracing::info!(reference = %id.reference, "approved in the last moment: it is not cancelled");
+            command.state = CommandState::Done;
+            let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+            self.inner.journal.write(batch).await?;
+            let payment = self.reconcile_leased(cx, lease, &id).await?;
+            return Ok(Outcome::Done(Box::new(payment)));
+        }
+        // Why it was refused may be that something was done elsewhere.
+        let elsewhere = matches!(meaning, Meaning::TooMuch | Meaning::DoneAlready)
+            && !crate::mutants::on("rest");
+        if elsewhere && let Ok(read) = self.reconcile_leased(cx, lease, &id).await {
+            payment = read;
+            match self.stands(&command).await? {
+                Some(CommandState::Open { .. }) => {}
+                Some(CommandState::Refused { error }) => return Err(error),
+                _ => return Ok(Outcome::Done(Box::new(payment))),
+            }
+            if command.rest && all_done(&payment, &command.verb) {
+                command.state = CommandState::Done;
+                let batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+                self.inner.journal.write(batch).await?;
+                return Ok(Outcome::Done(Box::new(payment)));
+            }
+            if let Some(rest) = for_what_is_left(cx, &payment, &command)? {
+                self.begin(lease, &rest).await?;
+                return Box::pin(self.drive(cx, lease, payment, rest, false)).await;
+            }
+        }
+        tracing::warn!(reference = %id.reference, verb = command.verb.word(), error = %error, "refused by Vipps");
+        command.state = CommandState::Refused {
+            error: error.clone(),
+        };
+        let was_under_way = command.tries > 1;
+        let mut batch = Batch::under(lease).with(Write::Command(Box::new(command)));
+        if was_under_way {
+            // Who asked was told that it is under way, and hears no more.
+            let mut noted = payment.clone();
+            add_note(&mut noted, cx, format!("It was under way: {error}"));
+            batch.push(Write::Update(Box::new(noted)));
+        }
+        self.inner.notes.ride(&id, &mut batch);
+        self.inner.journal.write(batch).await?;
+        if !elsewhere && let Err(error) = self.reconcile_leased(cx, lease, &id).await {
+            tracing::info!(reference = %id.reference, error = %error, "not read after a refusal; it is read later");
+        }
+        Err(error.clone())
     }
 
     /// How a command stands in the journal.

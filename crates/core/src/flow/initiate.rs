@@ -739,6 +739,21 @@ impl Flow {
             .map(|_| ())
     }
 
+    /// What is to be cancelled is not started behind it.
+    pub(super) async fn stop_start(&self, lease: &Lease, payment: &Payment) -> Result<(), Error> {
+        if payment.state != PaymentState::Preparing {
+            return Ok(());
+        }
+        let commands = self.inner.journal.commands(&payment.id).await?;
+        let start = commands.into_iter().find(|command| {
+            command.is_open() && matches!(command.verb, CommandVerb::Initiate { .. })
+        });
+        match start {
+            Some(start) => self.abandon(lease, start).await,
+            None => Ok(()),
+        }
+    }
+
     /// A start that was cut short is not sent again, and its caller's key is free for another.
     async fn abandon(&self, lease: &Lease, mut command: Command) -> Result<(), Error> {
         command.caller = None;

@@ -173,6 +173,26 @@ async fn a_lost_start_of_another_cart_makes_way_and_is_never_sent_again() {
     );
 }
 
+/// The merchant cancels what has no answer yet: it is not started behind that.
+#[tokio::test(start_paused = true)]
+async fn a_lost_start_that_is_cancelled_is_not_sent_again() {
+    for fault in [Fault::Lost, Fault::LostAfterDone] {
+        let w = World::on(API);
+        w.vipps.0.lock().unwrap().no_redirect = true;
+        for _ in 0..3 {
+            w.vipps.fault("initiate", fault.clone());
+        }
+        let pending = start(&w, ask(order("1001", 10_000), None)).await;
+        assert!(matches!(pending, Outcome::Pending(_)), "{pending:?}");
+        w.flow.cancel(&w.cx, &target("1001")).await;
+        w.seconds(640).await;
+        assert_one_start(&w, 3);
+        let payments = w.payments("1001").await;
+        assert!(payments[0].1.is_dead(), "{payments:?}");
+        assert!(w.told().is_empty(), "{:?}", w.told());
+    }
+}
+
 /// What is left of the request is not what it was: Vipps takes it for another, and the first may
 /// stand there.
 #[tokio::test(start_paused = true)]
@@ -515,9 +535,10 @@ async fn who_paid_is_not_asked_unasked_nor_after_the_consent_was_taken_back() {
         sub: Some("c06c4afe".into()),
         ..Personal::default()
     };
-    let mut state = w.vipps.0.lock().unwrap();
-    state.personal.insert("acme-1001".into(), nobody);
-    drop(state);
+    {
+        let mut state = w.vipps.0.lock().unwrap();
+        state.personal.insert("acme-1001".into(), nobody);
+    }
     w.approve(&payment).await;
     assert_eq!(w.vipps.count("userinfo"), 0);
 

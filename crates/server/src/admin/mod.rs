@@ -291,7 +291,7 @@ pub struct AccountFoundView {
 /// What was asked of Vipps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandView {
-    /// `initiate`, `capture`, `refund` or `cancel`.
+    /// `initiate`, `capture`, `refund`, `cancel`, `receipt` or `link`.
     pub verb: String,
     /// How much.
     #[serde(default)]
