@@ -222,9 +222,22 @@ impl Flow {
         let Some(lease) = self.lease(cx, key, Duration::from_secs(10)).await? else {
             return Err(super::busy(&command.payment.reference));
         };
-        let written = self.abandon(&lease, command).await;
+        let result = async {
+            // As it is now, under the lease: the sweep may have been faster.
+            let commands = self.inner.journal.commands(&command.payment).await?;
+            let Some(mut now) = commands.into_iter().find(|now| now.id == command.id) else {
+                return Ok(());
+            };
+            if now.is_open() {
+                return self.abandon(&lease, now).await;
+            }
+            now.caller = None;
+            let batch = Batch::under(&lease).with(Write::Command(Box::new(now)));
+            Ok(self.inner.journal.write(batch).await?)
+        }
+        .await;
         self.release(lease).await;
-        written
+        result
     }
 
     /// Ends an earlier attempt, so that two can never both be paid; unless it is so young and so
@@ -234,24 +247,14 @@ impl Flow {
         let same = (payment.cart == order.cart()
             || crate::mutants::on("another cart is another payment"))
             && payment.express == order.express.is_some();
-        if let Some(start) = self.resumable(&payment, SAME_AGAIN).await? {
-            if same {
-                payment = self.start_again(cx, &payment.id).await?;
-                match payment.state {
-                    PaymentState::Initiated if payment.redirect.is_some() => {
-                        return Ok(Way::Same(Box::new(payment)));
-                    }
-                    // Not where it was given up: it is made way for below.
-                    PaymentState::Preparing
-                        if self.resumable(&payment, SAME_AGAIN).await?.is_some() =>
-                    {
-                        return Ok(Way::Pending(Box::new(payment)));
-                    }
-                    _ => {}
-                }
-            } else {
-                // It must not be sent again after it was made way for.
-                self.give_up_start(cx, start).await?;
+        if same && self.resumable(&payment, SAME_AGAIN).await?.is_some() {
+            payment = self.start_again(cx, &payment.id).await?;
+            if payment.state == PaymentState::Initiated && payment.redirect.is_some() {
+                return Ok(Way::Same(Box::new(payment)));
+            }
+            // Where it was given up it is made way for below.
+            if self.resumable(&payment, SAME_AGAIN).await?.is_some() {
+                return Ok(Way::Pending(Box::new(payment)));
             }
         }
         if payment.state == PaymentState::Initiated
@@ -281,8 +284,9 @@ impl Flow {
                 return Ok(Way::Free);
             }
             payment = ended?;
-            // The customer has no address to pay it at, so it cannot be paid: no need to wait.
-            if payment.state.is_open() && why == CancelReason::Replaced {
+            // Without an address to pay it at it cannot be paid: no need to wait.
+            let payable = why == CancelReason::Replaced || payment.redirect.is_some();
+            if payment.state.is_open() && payable {
                 return Err(under_way(&order.at));
             }
         }
