@@ -179,6 +179,14 @@ pub fn after(from: Timestamp, time: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+/// A time before another; at the beginning of time it stays there.
+pub fn before(to: Timestamp, time: Duration) -> Timestamp {
+    SignedDuration::try_from(time)
+        .ok()
+        .and_then(|time| to.checked_sub(time).ok())
+        .unwrap_or(Timestamp::MIN)
+}
+
 /// Tokio's clock and tasks.
 #[cfg(feature = "tokio")]
 #[derive(Debug, Clone)]

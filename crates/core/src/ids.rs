@@ -145,6 +145,12 @@ text_id!(
     ExchangeId, "exchange id", "1 to 64 characters, none a control character", |t| opaque(t, 64)
 );
 text_id!(
+    /// The unguessable end of an address that Vipps sends webhooks to.
+    Slot, "slot", "32 of 0-9 and a-f", |t| {
+        t.len() == 32 && t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    }
+);
+text_id!(
     /// One thing the shop has still to be told.
     DeliveryId, "delivery id", "1 to 220 characters, none a control character", |t| opaque(t, 220)
 );

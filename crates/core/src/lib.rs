@@ -36,13 +36,14 @@ pub use self::reqwest::ReqwestTransport;
 #[cfg(feature = "tokio")]
 pub use context::TokioRuntime;
 pub use context::{
-    Context, CountedIds, Ids, RandomIds, Runtime, Task, Transport, TransportError, after, span,
+    Context, CountedIds, Ids, RandomIds, Runtime, Task, Transport, TransportError, after, before,
+    span,
 };
 pub use error::{Error, ErrorKind, Failure, Language, Text, Who};
 pub use flow::{Flow, ShopFlow};
 pub use ids::{
     AccountId, CallerKey, CommandId, DeliveryId, EventId, ExchangeId, IdError, IdempotencyKey,
-    InboxId, LineId, Msn, OrderId, OrderRef, ShopId,
+    InboxId, LineId, Msn, OrderId, OrderRef, ShopId, Slot,
 };
 pub use inventory;
 pub use market::Market;

@@ -264,6 +264,15 @@ impl fmt::Debug for Payment {
     }
 }
 
+impl Payment {
+    /// When the time to capture it is over, where there is something left to capture.
+    pub fn capture_ends(&self) -> Option<Timestamp> {
+        let left =
+            self.state == PaymentState::Authorised && self.sums.left_to_capture().is_positive();
+        self.capture_by.filter(|_| left)
+    }
+}
+
 /// What a person should know of a payment. No personal data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {

@@ -1,10 +1,12 @@
 //! One write, as SQL.
 
+use jiff::Timestamp;
+
 use kasse_core::journal::{
     Command, CommandState, Delivery, EXCHANGES_KEPT, Exchange, InboxItem, JournalError, Quote,
-    Write,
+    Registration, STRAYS_FOR, STRAYS_KEPT, Stray, Write,
 };
-use kasse_core::{Payment, PaymentEvent, PaymentId, Personal};
+use kasse_core::{Payment, PaymentEvent, PaymentId, Personal, Slot, before};
 use rusqlite::{Connection, ErrorCode, Params, ffi, params};
 
 use crate::error::journal_error;
@@ -37,6 +39,9 @@ pub(crate) fn apply(connection: &Connection, write: &Write) -> Result<(), Journa
         Write::Erase(id) => erase(connection, id),
         Write::Quote(quote) => put_quote(connection, quote),
         Write::Exchange(exchange) => put_exchange(connection, exchange),
+        Write::Registration(registration) => put_registration(connection, registration),
+        Write::Heard(slot, at) => heard(connection, slot, *at),
+        Write::Stray(stray) => put_stray(connection, stray),
     }
 }
 
@@ -96,8 +101,8 @@ fn not_there(payment: &PaymentId) -> JournalError {
 fn insert(connection: &Connection, payment: &Payment) -> Result<(), JournalError> {
     const SQL: &str = "
         INSERT INTO payments
-            (account, reference, shop, order_id, attempt, state, created, next_look, doc)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+            (account, reference, shop, order_id, attempt, state, created, next_look, doc, capture_by)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     put_payment(connection, SQL, payment).map(drop)
 }
 
@@ -105,7 +110,7 @@ fn update(connection: &Connection, payment: &Payment) -> Result<(), JournalError
     const SQL: &str = "
         UPDATE payments
         SET shop = ?3, order_id = ?4, attempt = ?5, state = ?6, created = ?7, next_look = ?8,
-            doc = ?9
+            doc = ?9, capture_by = ?10
         WHERE account = ?1 AND reference = ?2";
     match put_payment(connection, SQL, payment)? {
         0 => Err(not_there(&payment.id)),
@@ -133,6 +138,7 @@ fn put_payment(
             payment.next_look.map(time),
             // The personal data is not part of the document: `Payment` leaves it out.
             document(&row.name, payment)?,
+            payment.capture_ends().map(time),
         ],
     )
 }
@@ -191,8 +197,9 @@ fn receive(connection: &Connection, item: &InboxItem) -> Result<(), JournalError
     Row::of("inbox item", &item.id, id)
         .execute(
             connection,
-            "INSERT INTO inbox (id, account, reference, at, odd, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO inbox (id, account, reference, at, odd, body, event)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (account, reference, event) WHERE event IS NOT NULL DO NOTHING",
             params![
                 item.id.as_str(),
                 id.account.as_str(),
@@ -200,6 +207,7 @@ fn receive(connection: &Connection, item: &InboxItem) -> Result<(), JournalError
                 time(item.at),
                 item.odd,
                 item.body.as_deref(),
+                item.event,
             ],
         )
         .map(drop)
@@ -316,6 +324,71 @@ fn put_exchange(connection: &Connection, exchange: &Exchange) -> Result<(), Jour
             id.reference.as_str(),
             crate::record::most(EXCHANGES_KEPT),
         ],
+    )
+    .map(drop)
+}
+
+fn put_registration(
+    connection: &Connection,
+    registration: &Registration,
+) -> Result<(), JournalError> {
+    let row = Row::new("registration", &registration.slot);
+    row.execute(
+        connection,
+        "INSERT INTO registrations (slot, made, last, doc) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (slot) DO UPDATE SET made = ?2, doc = ?4,
+             last = coalesce(max(last, excluded.last), last, excluded.last)",
+        params![
+            registration.slot.as_str(),
+            time(registration.made),
+            registration.last.map(time),
+            document(&row.name, registration)?,
+        ],
+    )
+    .map(drop)
+}
+
+fn heard(connection: &Connection, slot: &Slot, at: Timestamp) -> Result<(), JournalError> {
+    Row::new("registration", slot)
+        .execute(
+            connection,
+            "UPDATE registrations SET last = coalesce(max(last, ?2), ?2) WHERE slot = ?1",
+            [slot.as_str(), &time(at)],
+        )
+        .map(drop)
+}
+
+/// After a new one, those that are too old or too many give way.
+fn put_stray(connection: &Connection, stray: &Stray) -> Result<(), JournalError> {
+    let row = Row::new("stray", &stray.reference);
+    let account = stray.account.as_str();
+    let added = row.execute(
+        connection,
+        "INSERT INTO strays (account, reference, event, at, doc) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (account, reference, event) DO NOTHING",
+        params![
+            account,
+            stray.reference,
+            stray.event,
+            time(stray.at),
+            document(&row.name, stray)?,
+        ],
+    )?;
+    if added == 0 {
+        return Ok(());
+    }
+    row.execute(
+        connection,
+        "DELETE FROM strays WHERE account = ?1 AND at < ?2",
+        [account, &time(before(stray.at, STRAYS_FOR))],
+    )?;
+    row.execute(
+        connection,
+        "DELETE FROM strays WHERE account = ?1 AND (at, seq) <= (
+             SELECT at, seq FROM strays WHERE account = ?1
+             ORDER BY at DESC, seq DESC LIMIT 1 OFFSET ?2
+         )",
+        params![account, crate::record::most(STRAYS_KEPT)],
     )
     .map(drop)
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use kasse_core::journal::{
     Batch, Command, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
-    LeaseKey, Placed, Quote,
+    LeaseKey, Placed, Quote, Registration, Stray,
 };
 use kasse_core::{
     CallerKey, OrderRef, Payment, PaymentEvent, PaymentId, Personal, Reference, ShopId,
@@ -259,6 +259,27 @@ impl Journal for SqliteJournal {
     ) -> Result<Vec<Payment>, JournalError> {
         self.readers
             .read(move |db| queries::authorised_between(db, from, to, most))
+            .await
+    }
+
+    async fn capture_ending(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Payment>, JournalError> {
+        self.readers
+            .read(move |db| queries::capture_ending(db, from, to, most))
+            .await
+    }
+
+    async fn registrations(&self) -> Result<Vec<Registration>, JournalError> {
+        self.readers.read(queries::registrations).await
+    }
+
+    async fn strays(&self, since: Timestamp, most: usize) -> Result<Vec<Stray>, JournalError> {
+        self.readers
+            .read(move |db| queries::strays(db, since, most))
             .await
     }
 }

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use kasse_core::journal::{
     Command, Count, Delivery, Exchange, Figures, Filter, InboxItem, JournalError, Placed, Quote,
+    Registration, Stray,
 };
 use kasse_core::{
     AccountId, CallerKey, InboxId, OrderId, OrderRef, Payment, PaymentEvent, PaymentId, Personal,
@@ -66,7 +67,7 @@ const COMMAND_BY_KEY: &str = "
     ORDER BY created DESC, seq DESC LIMIT 1";
 
 const UNREAD: &str = "
-    SELECT id, at, odd, body FROM inbox
+    SELECT id, at, odd, body, event FROM inbox
     WHERE account = ?1 AND reference = ?2 AND unread = 1 ORDER BY at, seq";
 
 const DELIVERIES_DUE: &str = "
@@ -107,6 +108,14 @@ const UNREAD_COUNT: &str = "SELECT count(*), NULL FROM inbox WHERE unread = 1";
 const AUTHORISED_BETWEEN: &str = "
     SELECT doc FROM payments WHERE state = 'authorised' AND created >= ?1 AND created < ?2
     ORDER BY created, account, reference LIMIT ?3";
+
+const CAPTURE_ENDING: &str = "
+    SELECT doc FROM payments WHERE capture_by >= ?1 AND capture_by < ?2
+    ORDER BY capture_by, account, reference LIMIT ?3";
+
+const REGISTRATIONS: &str = "SELECT doc, last FROM registrations ORDER BY made, slot";
+
+const STRAYS: &str = "SELECT doc FROM strays WHERE at >= ?1 ORDER BY at DESC, seq DESC LIMIT ?2";
 
 const EXCHANGES: &str = "
     SELECT doc FROM exchanges WHERE account = ?1 AND reference = ?2 ORDER BY seq";
@@ -264,6 +273,7 @@ pub(crate) fn unread(
             payment: id.clone(),
             at: read_time(what, &at)?,
             odd: column(what, row, 2)?,
+            event: column(what, row, 4)?,
             body: body.map(bytes::Bytes::from),
         })
     })
@@ -379,6 +389,35 @@ pub(crate) fn authorised_between(
 ) -> Result<Vec<Payment>, JournalError> {
     let params = (time(from), time(to), limit(most));
     many(connection, "payments by time", AUTHORISED_BETWEEN, params)
+}
+
+pub(crate) fn capture_ending(
+    connection: &Connection,
+    from: Timestamp,
+    to: Timestamp,
+    most: usize,
+) -> Result<Vec<Payment>, JournalError> {
+    let params = (time(from), time(to), limit(most));
+    many(connection, "payments to capture", CAPTURE_ENDING, params)
+}
+
+pub(crate) fn registrations(connection: &Connection) -> Result<Vec<Registration>, JournalError> {
+    let what = "registrations";
+    rows(connection, what, REGISTRATIONS, [], |what, row| {
+        let (text, last): (String, Option<String>) = (column(what, row, 0)?, column(what, row, 1)?);
+        Ok(Registration {
+            last: last.map(|text| read_time(what, &text)).transpose()?,
+            ..read_document(what, &text)?
+        })
+    })
+}
+
+pub(crate) fn strays(
+    connection: &Connection,
+    since: Timestamp,
+    most: usize,
+) -> Result<Vec<Stray>, JournalError> {
+    many(connection, "strays", STRAYS, (time(since), limit(most)))
 }
 
 pub(crate) fn exchanges(
@@ -507,6 +546,8 @@ mod tests {
             LAST_QUOTE,
             EXCHANGES,
             AUTHORISED_BETWEEN,
+            CAPTURE_ENDING,
+            STRAYS,
         ] {
             let plan = plan(&connection, sql);
             assert!(!plan.is_empty());
@@ -527,6 +568,8 @@ mod tests {
             LAST_QUOTE,
             EXCHANGES,
             AUTHORISED_BETWEEN,
+            CAPTURE_ENDING,
+            STRAYS,
         ] {
             let plan = plan(&connection, sql);
             assert!(

@@ -144,6 +144,7 @@ const STEPS: &[&str] = &[
     CREATE INDEX events_shop ON events (shop, seq);
 ",
     EXCHANGES,
+    WEBHOOKS,
 ];
 
 /// What went between us and Vipps: the newest of each payment. And what the journal's figures are
@@ -160,6 +161,48 @@ const EXCHANGES: &str = "
     CREATE INDEX exchanges_payment ON exchanges (account, reference, seq);
 
     CREATE INDEX payments_state ON payments (state, created, account, reference, shop);
+";
+
+/// Webhooks: where they are registered, the events that came, and those of payments that are not
+/// ours. And when the time to capture ends: of the payments of before it is 180 days after their
+/// reservation, since all of them were made with eCom, in Norway.
+const WEBHOOKS: &str = "
+    CREATE TABLE registrations (
+        slot TEXT PRIMARY KEY,
+        made TEXT NOT NULL,
+        last TEXT,
+        doc TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE strays (
+        seq INTEGER PRIMARY KEY,
+        account TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        event TEXT NOT NULL,
+        at TEXT NOT NULL,
+        doc TEXT NOT NULL,
+        UNIQUE (account, reference, event)
+    ) STRICT;
+    CREATE INDEX strays_at ON strays (at, seq);
+    CREATE INDEX strays_account ON strays (account, at, seq);
+
+    ALTER TABLE inbox ADD COLUMN event TEXT;
+    CREATE UNIQUE INDEX inbox_event ON inbox (account, reference, event) WHERE event IS NOT NULL;
+
+    ALTER TABLE payments ADD COLUMN capture_by TEXT;
+    UPDATE payments SET doc = json_set(doc, '$.capture_by', strftime(
+            '%Y-%m-%dT%H:%M:%SZ', coalesce(json_extract(doc, '$.authorised_at'), created),
+            '+180 days'
+        ))
+        WHERE state = 'authorised' AND json_extract(doc, '$.capture_by') IS NULL;
+    UPDATE payments SET capture_by = strftime(
+            '%Y-%m-%dT%H:%M:%S.000000000Z', json_extract(doc, '$.capture_by')
+        )
+        WHERE state = 'authorised' AND json_extract(doc, '$.sums.authorised.value')
+            > json_extract(doc, '$.sums.captured.value')
+            + json_extract(doc, '$.sums.released.value');
+    CREATE INDEX payments_capture ON payments (capture_by, account, reference)
+        WHERE capture_by IS NOT NULL;
 ";
 
 /// Brings the file to this program's version.
@@ -256,6 +299,67 @@ mod tests {
         ] {
             connection.execute(refused, []).unwrap_err();
         }
+    }
+
+    #[test]
+    fn payments_of_before_webhooks_get_the_end_of_their_time_to_capture() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_by(&mut connection, Path::new("file"), &STEPS[..3]).unwrap();
+        assert_eq!(version(&connection), 3);
+        let add = |reference: &str, state: &str, authorised_at: &str, captured: i64| {
+            let sum = |value: i64| format!(r#"{{"currency":"NOK","value":{value}}}"#);
+            let doc = format!(
+                r#"{{"authorised_at":{authorised_at},"sums":{{"authorised":{},"captured":{},"released":{}}}}}"#,
+                sum(500),
+                sum(captured),
+                sum(100),
+            );
+            let sql = "INSERT INTO payments VALUES
+                ('main', ?1, 'a', '1', 1, ?2, '2026-01-01T10:00:00.000000000Z', NULL, ?3)";
+            connection.execute(sql, [reference, state, &doc]).unwrap();
+        };
+        add(
+            "left",
+            "authorised",
+            r#""2026-02-01T10:00:00.123456789Z""#,
+            399,
+        );
+        add("unsaid", "authorised", "null", 0);
+        add("taken", "authorised", r#""2026-02-01T10:00:00Z""#, 400);
+        add("over", "expired", "null", 0);
+        migrate(&mut connection, Path::new("file")).unwrap();
+        let mut statement = connection
+            .prepare(
+                "SELECT reference, capture_by, json_extract(doc, '$.capture_by') FROM payments
+                 ORDER BY reference",
+            )
+            .unwrap();
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap();
+        type Row = (String, Option<String>, Option<String>);
+        let rows: Vec<Row> = rows.map(Result::unwrap).collect();
+        let row = |reference: &str, column: Option<&str>, doc: Option<&str>| {
+            let text = |text: &str| text.to_owned();
+            (text(reference), column.map(text), doc.map(text))
+        };
+        assert_eq!(
+            rows,
+            [
+                row(
+                    "left",
+                    Some("2026-07-31T10:00:00.000000000Z"),
+                    Some("2026-07-31T10:00:00Z"),
+                ),
+                row("over", None, None),
+                row("taken", None, Some("2026-07-31T10:00:00Z")),
+                row(
+                    "unsaid",
+                    Some("2026-06-30T10:00:00.000000000Z"),
+                    Some("2026-06-30T10:00:00Z"),
+                ),
+            ]
+        );
     }
 
     #[test]

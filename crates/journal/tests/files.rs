@@ -161,6 +161,7 @@ async fn erased_data_is_in_no_file() {
         payment: id(reference),
         at: begin(),
         odd: None,
+        event: None,
         body: Some(body.clone().into()),
     };
     let write = async |writes| journal.write(batch::<1>(writes)).await.unwrap();

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use kasse_core::api::System;
 use kasse_core::journal::{
     Batch, Command, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
-    LeaseKey, Placed, Quote,
+    LeaseKey, Placed, Quote, Registration, Stray,
 };
 use kasse_core::{
     Adapter, Ask, CallerKey, Context, Destination, Error, ErrorKind, Forgotten, Order, OrderRef,
@@ -361,5 +361,22 @@ impl Journal for MortalJournal {
 
     async fn exchanges(&self, id: &PaymentId) -> Result<Vec<Exchange>, JournalError> {
         self.journal.exchanges(id).await
+    }
+
+    async fn capture_ending(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Payment>, JournalError> {
+        self.journal.capture_ending(from, to, most).await
+    }
+
+    async fn registrations(&self) -> Result<Vec<Registration>, JournalError> {
+        self.journal.registrations().await
+    }
+
+    async fn strays(&self, since: Timestamp, most: usize) -> Result<Vec<Stray>, JournalError> {
+        self.journal.strays(since, most).await
     }
 }

@@ -214,6 +214,7 @@ impl Flow {
             payment: payment.id.clone(),
             at: cx.now(),
             odd,
+            event: None,
             body: Some(request.body().clone()),
         };
         let received = Received {

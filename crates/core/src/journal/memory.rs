@@ -9,9 +9,11 @@ use jiff::Timestamp;
 
 use super::{
     Batch, Command, CommandState, Count, Delivery, EXCHANGES_KEPT, Exchange, Figures, Filter,
-    InboxItem, Journal, JournalError, Lease, LeaseKey, Placed, Quote, Write,
+    InboxItem, Journal, JournalError, Lease, LeaseKey, Placed, Quote, Registration, STRAYS_FOR,
+    STRAYS_KEPT, Stray, Write,
 };
-use crate::ids::{CallerKey, DeliveryId, OrderRef, ShopId};
+use crate::context::before;
+use crate::ids::{CallerKey, DeliveryId, OrderRef, ShopId, Slot};
 use crate::payment::{Payment, PaymentEvent, PaymentId, PaymentState, Personal};
 use crate::reference::Reference;
 
@@ -36,13 +38,15 @@ struct Tables {
     events: BTreeMap<(PaymentId, u64), PaymentEvent>,
     /// The keys of the events in the order of their writing: the first is at place 1.
     feed: Vec<(PaymentId, u64)>,
-    // The four that follow are in the order of their first writing.
+    // The five that follow are in the order of their first writing.
     commands: Vec<Command>,
     inbox: Vec<Received>,
     quotes: Vec<Quote>,
     exchanges: Vec<Exchange>,
+    strays: Vec<Stray>,
     deliveries: BTreeMap<DeliveryId, Delivery>,
     personal: BTreeMap<PaymentId, Personal>,
+    registrations: BTreeMap<Slot, Registration>,
 }
 
 #[derive(Debug, Clone)]
@@ -108,6 +112,14 @@ impl Tables {
                 if self.inbox.iter().any(|known| known.item.id == item.id) {
                     return Err(JournalError::Exists(format!("inbox item {}", item.id)));
                 }
+                let same = |known: &Received| {
+                    item.event.is_some()
+                        && known.item.event == item.event
+                        && known.item.payment == item.payment
+                };
+                if self.inbox.iter().any(same) {
+                    return Ok(());
+                }
                 self.inbox.push(Received { item, read: false });
             }
             Write::Read(id) => {
@@ -151,6 +163,20 @@ impl Tables {
                 self.quotes.push(quote);
             }
             Write::Exchange(exchange) => self.note(*exchange),
+            Write::Registration(registration) => {
+                let mut registration = *registration;
+                if let Some(known) = self.registrations.get(&registration.slot) {
+                    registration.last = registration.last.max(known.last);
+                }
+                self.registrations
+                    .insert(registration.slot.clone(), registration);
+            }
+            Write::Heard(slot, at) => {
+                if let Some(known) = self.registrations.get_mut(&slot) {
+                    known.last = known.last.max(Some(at));
+                }
+            }
+            Write::Stray(stray) => self.stray(*stray),
         }
         Ok(())
     }
@@ -184,6 +210,31 @@ impl Tables {
             self.exchanges.remove(oldest);
         }
         self.exchanges.push(exchange);
+    }
+
+    fn stray(&mut self, stray: Stray) {
+        let same = |known: &Stray| {
+            known.account == stray.account
+                && known.reference == stray.reference
+                && known.event == stray.event
+        };
+        if self.strays.iter().any(same) {
+            return;
+        }
+        let account = stray.account.clone();
+        let since = before(stray.at, STRAYS_FOR);
+        self.strays.push(stray);
+        // In the order of their coming: the sort is stable.
+        self.strays.sort_by_key(|known| known.at);
+        let of = |known: &Stray| known.account == account;
+        self.strays.retain(|known| !of(known) || known.at >= since);
+        let extra = self.strays.iter().filter(|known| of(known)).count();
+        let mut extra = extra.saturating_sub(STRAYS_KEPT);
+        self.strays.retain(|known| {
+            let goes = of(known) && extra > 0;
+            extra -= usize::from(goes);
+            !goes
+        });
     }
 
     fn known(&self, id: &PaymentId) -> Result<(), JournalError> {
@@ -589,6 +640,41 @@ impl Journal for MemoryJournal {
             .collect();
         payments.sort_by_key(|payment| (payment.created, &payment.id));
         Ok(payments.into_iter().take(most).cloned().collect())
+    }
+
+    async fn capture_ending(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Payment>, JournalError> {
+        let state = self.state();
+        let mut payments: Vec<(Timestamp, &Payment)> = state
+            .tables
+            .payments
+            .values()
+            .filter_map(|payment| Some((payment.capture_ends()?, payment)))
+            .filter(|(ends, _)| (from..to).contains(ends))
+            .collect();
+        payments.sort_by_key(|(ends, payment)| (*ends, &payment.id));
+        let payments = payments.into_iter().take(most);
+        Ok(payments.map(|(_, payment)| payment.clone()).collect())
+    }
+
+    async fn registrations(&self) -> Result<Vec<Registration>, JournalError> {
+        let state = self.state();
+        let mut registrations: Vec<Registration> =
+            state.tables.registrations.values().cloned().collect();
+        // They come by slot; the sort is stable.
+        registrations.sort_by_key(|registration| registration.made);
+        Ok(registrations)
+    }
+
+    async fn strays(&self, since: Timestamp, most: usize) -> Result<Vec<Stray>, JournalError> {
+        let state = self.state();
+        let strays = state.tables.strays.iter().rev();
+        let strays = strays.filter(|stray| stray.at >= since);
+        Ok(strays.take(most).cloned().collect())
     }
 }
 

@@ -10,6 +10,7 @@ mod figures;
 mod memory;
 #[cfg(feature = "testing")]
 pub mod suite;
+mod webhooks;
 
 use std::fmt::{self, Debug};
 
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::{
-    CallerKey, CommandId, DeliveryId, IdempotencyKey, InboxId, OrderId, OrderRef, ShopId,
+    CallerKey, CommandId, DeliveryId, IdempotencyKey, InboxId, Msn, OrderId, OrderRef, ShopId, Slot,
 };
 use crate::money::Money;
 use crate::order::Order;
@@ -31,6 +32,7 @@ use crate::wishes::Wishes;
 pub use exchange::{EXCHANGES_KEPT, Exchange, Way};
 pub use figures::{Count, Figures};
 pub use memory::MemoryJournal;
+pub use webhooks::{Registration, RegistrationState, STRAYS_FOR, STRAYS_KEPT, Sealed, Stray};
 
 /// A durable record.
 ///
@@ -161,6 +163,22 @@ pub trait Journal: Debug + Send + Sync + 'static {
         most: usize,
     ) -> Result<Vec<Payment>, JournalError>;
 
+    /// The authorised payments with money left to capture whose time for it ends from `from` on and
+    /// before `to`, the soonest first (by `capture_by`, then by id).
+    async fn capture_ending(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Payment>, JournalError>;
+
+    /// All addresses that were ever registered for webhooks, the oldest first (by `made`, then by
+    /// slot).
+    async fn registrations(&self) -> Result<Vec<Registration>, JournalError>;
+
+    /// The webhooks of payments that are not ours which came from `since` on, the newest first.
+    async fn strays(&self, since: Timestamp, most: usize) -> Result<Vec<Stray>, JournalError>;
+
     /// What went between us and Vipps for a payment, in the order in which each was first written;
     /// the newest [`EXCHANGES_KEPT`].
     async fn exchanges(&self, id: &PaymentId) -> Result<Vec<Exchange>, JournalError>;
@@ -209,7 +227,7 @@ pub enum Write {
     Event(Box<PaymentEvent>),
     /// A command, new or as it is now.
     Command(Box<Command>),
-    /// Something received.
+    /// Something received. An event that its payment has received already changes nothing.
     Receive(InboxItem),
     /// It was read: its body is dropped, the rest stays.
     Read(InboxId),
@@ -226,6 +244,14 @@ pub enum Write {
     /// A note of what went between us and Vipps, new or as it is now. It is not worth an error: for
     /// a payment that is not there, nothing is kept.
     Exchange(Box<Exchange>),
+    /// A registration for webhooks, new or as it is now. When something came there last is kept
+    /// where it is later.
+    Registration(Box<Registration>),
+    /// A webhook came to the address of this registration, and its signature was right.
+    Heard(Slot, Timestamp),
+    /// A webhook of a payment that is not ours. One that is there changes nothing. Those of its
+    /// account that are older than [`STRAYS_FOR`] then, or more than [`STRAYS_KEPT`], give way.
+    Stray(Box<Stray>),
 }
 
 /// Something only one may do at a time.
@@ -256,6 +282,11 @@ impl LeaseKey {
     /// For telling the shop about an order.
     pub fn delivery(at: &OrderRef) -> Self {
         Self(format!("delivery {at}"))
+    }
+
+    /// For registering webhooks of a sales unit.
+    pub fn webhooks(base: &str, msn: &Msn) -> Self {
+        Self(format!("webhooks {msn} {base}"))
     }
 
     /// The text.
@@ -458,6 +489,10 @@ pub struct InboxItem {
     pub at: Timestamp,
     /// What was odd about it, in words without personal data.
     pub odd: Option<String>,
+    /// What tells it from others of its payment, where it is something that can come twice: the
+    /// same one is received once.
+    #[serde(default)]
+    pub event: Option<String>,
     /// The body, until it is read. It may hold personal data.
     pub body: Option<bytes::Bytes>,
 }
@@ -469,6 +504,7 @@ impl Debug for InboxItem {
             .field("payment", &self.payment)
             .field("at", &self.at)
             .field("odd", &self.odd)
+            .field("event", &self.event)
             .finish_non_exhaustive()
     }
 }

@@ -32,13 +32,14 @@ use url::Url;
 use super::{
     Batch, CancelReason, Command, CommandState, CommandVerb, Count, Cursor, Delivery,
     EXCHANGES_KEPT, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease, LeaseKey,
-    Placed, Quote, Told, Way, Write,
+    Placed, Quote, Registration, RegistrationState, STRAYS_FOR, STRAYS_KEPT, Sealed, Stray, Told,
+    Way, Write,
 };
 use crate::Wishes;
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::{
     AccountId, CallerKey, CommandId, DeliveryId, EventId, ExchangeId, IdempotencyKey, InboxId,
-    LineId, Msn, OrderId, OrderRef, ShopId,
+    LineId, Msn, OrderId, OrderRef, ShopId, Slot,
 };
 use crate::money::{Currency, Money, VatRate};
 use crate::order::{Buyer, Express, Line, LineKind, Order};
@@ -88,6 +89,7 @@ pub const RECORD_CASES: &[(&str, Case)] = cases![
     a_callers_key_finds_its_newest_command,
     what_was_received_is_unread_until_read,
     an_inbox_item_is_received_once,
+    an_event_of_a_payment_is_received_once,
     deliveries_come_in_order_until_told,
     the_first_delivery_that_is_not_parked_decides,
     a_delivery_moves_with_its_order,
@@ -100,6 +102,11 @@ pub const RECORD_CASES: &[(&str, Case)] = cases![
     of_many_exchanges_the_newest_are_kept,
     the_figures_count_what_is_there,
     what_was_authorised_in_a_time_comes_oldest_first,
+    reservations_come_by_the_end_of_their_time,
+    a_registration_comes_back_as_it_is_now,
+    what_was_heard_last_never_goes_back,
+    a_stray_is_kept_once_and_the_newest_come_first,
+    strays_give_way_by_age_and_number,
 ];
 
 /// The cases about leases, and about batches under them.
@@ -307,8 +314,45 @@ fn item(reference: &str, name: &str, at: Timestamp) -> InboxItem {
         payment: id(reference),
         at,
         odd: None,
+        event: None,
         body: Some(Bytes::from_static(b"{}")),
     }
+}
+
+fn slot(number: u32) -> Slot {
+    Slot::new(format!("{number:032x}")).unwrap()
+}
+
+fn registration(number: u32, made: Timestamp) -> Registration {
+    let slot = slot(number);
+    Registration {
+        account: AccountId::new("main").unwrap(),
+        msn: Msn::new("012345").unwrap(),
+        base: "https://api.vipps.example".into(),
+        url: Url::parse(&format!("https://kasse.example/webhooks/main/{slot}")).unwrap(),
+        slot,
+        events: vec!["epayments.payment.captured.v1".into()],
+        vipps_id: None,
+        secret: None,
+        state: RegistrationState::Asked,
+        made,
+        last: None,
+    }
+}
+
+fn stray(account: &str, reference: &str, event: &str, at: Timestamp) -> Stray {
+    Stray {
+        account: AccountId::new(account).unwrap(),
+        reference: reference.into(),
+        event: event.into(),
+        name: "CAPTURED".into(),
+        success: true,
+        at,
+    }
+}
+
+fn stray_write(stray: &Stray) -> Write {
+    Write::Stray(Box::new(stray.clone()))
 }
 
 fn inbox_id(name: &str) -> InboxId {
@@ -498,6 +542,16 @@ async fn an_empty_journal_has_nothing(journal: Subject) {
     assert_eq!(journal.last_quote("key").await.unwrap(), None);
     assert!(journal.exchanges(&nobody).await.unwrap().is_empty());
     assert_eq!(journal.figures().await.unwrap(), Figures::default());
+    let (from, to) = (Timestamp::MIN, Timestamp::MAX);
+    assert!(
+        journal
+            .capture_ending(from, to, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(journal.registrations().await.unwrap().is_empty());
+    assert!(journal.strays(from, 9).await.unwrap().is_empty());
 }
 
 async fn a_payment_comes_back_as_it_was_written(journal: Subject) {
@@ -1456,6 +1510,48 @@ async fn an_inbox_item_is_received_once(journal: Subject) {
     assert!(journal.unread(&id("acme-1001")).await.unwrap().is_empty());
 }
 
+async fn an_event_of_a_payment_is_received_once(journal: Subject) {
+    done(
+        &journal,
+        [insert(payment("acme-1001")), insert(payment("acme-1002"))],
+    )
+    .await;
+    let event = |reference: &str, name: &str, event: &str| {
+        let event = Some(event.to_owned());
+        Write::Receive(InboxItem {
+            event,
+            ..item(reference, name, at(0))
+        })
+    };
+    done(
+        &journal,
+        [
+            event("acme-1001", "i1", "psp-1/CAPTURED"),
+            event("acme-1001", "i2", "psp-1/CAPTURED"),
+            event("acme-1001", "i3", "psp-2/CAPTURED"),
+            event("acme-1002", "i4", "psp-1/CAPTURED"),
+        ],
+    )
+    .await;
+    let unread = journal.unread(&id("acme-1001")).await.unwrap();
+    assert_eq!(item_names(&unread), ["i1", "i3"]);
+    assert_eq!(unread[0].event.as_deref(), Some("psp-1/CAPTURED"));
+    // Also when it was read; and what is beside it in the batch is done.
+    done(&journal, [Write::Read(inbox_id("i1"))]).await;
+    done(
+        &journal,
+        [
+            event("acme-1001", "i5", "psp-1/CAPTURED"),
+            Write::Receive(item("acme-1001", "plain", at(1))),
+        ],
+    )
+    .await;
+    let unread = journal.unread(&id("acme-1001")).await.unwrap();
+    assert_eq!(item_names(&unread), ["i3", "plain"]);
+    let other = journal.unread(&id("acme-1002")).await.unwrap();
+    assert_eq!(item_names(&other), ["i4"]);
+}
+
 async fn deliveries_come_in_order_until_told(journal: Subject) {
     done(&journal, [insert(payment("acme-1001"))]).await;
     let parked = Delivery {
@@ -1988,6 +2084,186 @@ async fn what_was_authorised_in_a_time_comes_oldest_first(journal: Subject) {
         ["acme-1005", "acme-1002", "acme-1004"]
     );
     assert!(between(31, 99, 9).await.is_empty());
+}
+
+async fn reservations_come_by_the_end_of_their_time(journal: Subject) {
+    let reserved =
+        |reference: &str, ends: Option<i64>, state: PaymentState, captured: i64| Payment {
+            capture_by: ends.map(at),
+            state,
+            sums: Sums {
+                authorised: Money::nok(500),
+                captured: Money::nok(captured),
+                released: Money::nok(100),
+                ..Sums::none(Currency::Nok)
+            },
+            ..payment(reference)
+        };
+    let authorised = PaymentState::Authorised;
+    done(
+        &journal,
+        [
+            insert(reserved("acme-1001", Some(30), authorised.clone(), 0)),
+            insert(reserved("acme-1002", Some(10), authorised.clone(), 399)),
+            insert(reserved("acme-1003", Some(10), authorised.clone(), 400)),
+            insert(reserved("acme-1004", Some(20), authorised.clone(), 0)),
+            insert(reserved("acme-1005", None, authorised.clone(), 0)),
+            insert(reserved("acme-1006", Some(20), PaymentState::Initiated, 0)),
+            insert(reserved("acme-1007", Some(20), authorised.clone(), 0)),
+        ],
+    )
+    .await;
+    let ending = async |from, to, most| {
+        let found = journal.capture_ending(at(from), at(to), most).await;
+        let found = found.unwrap();
+        let names = references(&found).into_iter().map(str::to_owned);
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ending(10, 30, 9).await,
+        ["acme-1002", "acme-1004", "acme-1007"]
+    );
+    assert_eq!(ending(10, 31, 2).await, ["acme-1002", "acme-1004"]);
+    assert_eq!(ending(30, 99, 9).await, ["acme-1001"]);
+    assert!(ending(11, 20, 9).await.is_empty());
+    // What was captured meanwhile is nobody's worry.
+    done(
+        &journal,
+        [update(reserved("acme-1004", Some(20), authorised, 400))],
+    )
+    .await;
+    assert_eq!(ending(11, 30, 9).await, ["acme-1007"]);
+}
+
+async fn a_registration_comes_back_as_it_is_now(journal: Subject) {
+    let asked = registration(2, at(5));
+    let live = Registration {
+        vipps_id: Some("1a2b \"c\"".into()),
+        secret: Some(Sealed {
+            key: "k1".into(),
+            sealed: "AAAA+/==".into(),
+        }),
+        state: RegistrationState::Live,
+        ..registration(3, at(5))
+    };
+    let retired = Registration {
+        state: RegistrationState::Retired,
+        ..registration(9, at(1))
+    };
+    let write = |registration: &Registration| Write::Registration(Box::new(registration.clone()));
+    done(&journal, [write(&live), write(&asked), write(&retired)]).await;
+    assert_eq!(
+        journal.registrations().await.unwrap(),
+        [retired.clone(), asked.clone(), live.clone()]
+    );
+    let gone = Registration {
+        state: RegistrationState::Gone,
+        ..live
+    };
+    done(&journal, [write(&gone)]).await;
+    assert_eq!(
+        journal.registrations().await.unwrap(),
+        [retired, asked, gone]
+    );
+}
+
+async fn what_was_heard_last_never_goes_back(journal: Subject) {
+    let first = registration(1, at(0));
+    let write = |last: Option<i64>| {
+        let last = last.map(at);
+        Write::Registration(Box::new(Registration {
+            last,
+            ..first.clone()
+        }))
+    };
+    let heard = |seconds: i64| Write::Heard(slot(1), at(seconds));
+    let last = async || journal.registrations().await.unwrap()[0].last;
+    // Of one that is not there nothing is kept.
+    done(&journal, [heard(1)]).await;
+    assert!(journal.registrations().await.unwrap().is_empty());
+    done(&journal, [write(None)]).await;
+    assert_eq!(last().await, None);
+    done(&journal, [heard(7), Write::Heard(slot(2), at(9))]).await;
+    assert_eq!(last().await, Some(at(7)));
+    done(&journal, [heard(6)]).await;
+    done(&journal, [write(None)]).await;
+    done(&journal, [write(Some(3))]).await;
+    assert_eq!(last().await, Some(at(7)));
+    done(&journal, [write(Some(8))]).await;
+    assert_eq!(last().await, Some(at(8)));
+    done(&journal, [heard(10)]).await;
+    assert_eq!(last().await, Some(at(10)));
+}
+
+async fn a_stray_is_kept_once_and_the_newest_come_first(journal: Subject) {
+    let (first, second) = (
+        stray("main", "theirs \"1\"", "psp-1/CAPTURED", at(1)),
+        stray("main", "theirs-2", "psp-1/CAPTURED", at(3)),
+    );
+    let tied = stray("other", "theirs-2", "psp-1/CAPTURED", at(3));
+    let again = Stray {
+        at: at(9),
+        ..first.clone()
+    };
+    done(
+        &journal,
+        [
+            stray_write(&second),
+            stray_write(&first),
+            stray_write(&tied),
+        ],
+    )
+    .await;
+    done(&journal, [stray_write(&again)]).await;
+    let strays = async |since, most| journal.strays(at(since), most).await.unwrap();
+    assert_eq!(
+        strays(0, 9).await,
+        [tied.clone(), second.clone(), first.clone()]
+    );
+    assert_eq!(strays(3, 9).await, [tied.clone(), second]);
+    assert_eq!(strays(0, 1).await, [tied]);
+    assert!(strays(4, 9).await.is_empty());
+}
+
+async fn strays_give_way_by_age_and_number(journal: Subject) {
+    let seconds = i64::try_from(STRAYS_FOR.as_secs()).unwrap();
+    let old = stray("main", "old", "psp/CAPTURED", at(0));
+    let other = stray("other", "old", "psp/CAPTURED", at(0));
+    let edge = stray("main", "edge", "psp/CAPTURED", at(1));
+    let new = stray("main", "new", "psp/CAPTURED", at(1 + seconds));
+    done(
+        &journal,
+        [
+            stray_write(&old),
+            stray_write(&other),
+            stray_write(&edge),
+            stray_write(&new),
+        ],
+    )
+    .await;
+    let strays = async || journal.strays(at(0), 9999).await.unwrap();
+    assert_eq!(strays().await, [new, edge.clone(), other.clone()]);
+    let many = (0..=STRAYS_KEPT).map(|number| {
+        let second = i64::try_from(number).unwrap();
+        let name = format!("many-{number}");
+        stray_write(&stray(
+            "main",
+            &name,
+            "psp/CAPTURED",
+            at(2 + seconds + second),
+        ))
+    });
+    let batch = Batch {
+        leases: Vec::new(),
+        writes: many.collect(),
+    };
+    journal.write(batch).await.unwrap();
+    let strays = strays().await;
+    let of = strays.iter().filter(|stray| stray.account == edge.account);
+    assert_eq!(of.clone().count(), STRAYS_KEPT);
+    let last = of.last().unwrap();
+    assert_eq!(last.reference, "many-1", "the oldest gave way");
+    assert_eq!(strays.last(), Some(&other), "another account's are its own");
 }
 
 async fn taken(journal: &Subject, key: &LeaseKey, now: i64, until: i64) -> Lease {

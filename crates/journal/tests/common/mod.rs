@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use kasse_core::journal::{
     Batch, Command, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
-    LeaseKey, Placed, Quote, Write,
+    LeaseKey, Placed, Quote, Registration, Stray, Write,
 };
 use kasse_core::{
     AccountId, ApiKind, CallerKey, Currency, Money, Msn, OrderId, OrderRef, Payment, PaymentEvent,
@@ -228,5 +228,20 @@ impl Journal for Reopened {
         most: usize,
     ) -> Result<Vec<Payment>, JournalError> {
         reopened!(self, authorised_between(from, to, most))
+    }
+
+    async fn capture_ending(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Payment>, JournalError> {
+        reopened!(self, capture_ending(from, to, most))
+    }
+    async fn registrations(&self) -> Result<Vec<Registration>, JournalError> {
+        reopened!(self, registrations())
+    }
+    async fn strays(&self, since: Timestamp, most: usize) -> Result<Vec<Stray>, JournalError> {
+        reopened!(self, strays(since, most))
     }
 }

@@ -17,7 +17,7 @@ use kasse_core::api::{
 };
 use kasse_core::journal::{
     Batch, Command, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
-    LeaseKey, Placed, Quote,
+    LeaseKey, Placed, Quote, Registration, Stray,
 };
 use kasse_core::registry::{Plugin, Setup};
 use kasse_core::{
@@ -355,6 +355,9 @@ broken! {
     exchanges(&PaymentId) -> Vec<Exchange>;
     figures() -> Figures;
     authorised_between(Timestamp, Timestamp, usize) -> Vec<Payment>;
+    capture_ending(Timestamp, Timestamp, usize) -> Vec<Payment>;
+    registrations() -> Vec<Registration>;
+    strays(Timestamp, usize) -> Vec<Stray>;
 }
 
 /// A configuration for a service in a folder, on free ports.
