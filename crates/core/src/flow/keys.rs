@@ -50,6 +50,11 @@ impl InstallationKeys {
     }
 
     fn mac(&self, key_id: &str, purpose: &str, parts: &[&str]) -> Option<String> {
+        Some(hex(&self.derive(key_id, purpose, parts)?, 64))
+    }
+
+    /// 32 bytes of one of the keys, for a purpose.
+    pub(super) fn derive(&self, key_id: &str, purpose: &str, parts: &[&str]) -> Option<[u8; 32]> {
         let (_, key) = self.keys.iter().find(|(name, _)| name == key_id)?;
         let mut mac = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes()).ok()?;
         mac.update(purpose.as_bytes());
@@ -58,7 +63,7 @@ impl InstallationKeys {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
-        Some(hex(&mac.finalize().into_bytes(), 64))
+        Some(mac.finalize().into_bytes().into())
     }
 
     /// What Vipps shows on the calls for a payment ("authToken").

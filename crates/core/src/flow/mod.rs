@@ -18,6 +18,7 @@ mod pace;
 mod quote;
 mod reconcile;
 mod return_page;
+mod seal;
 mod sweep;
 mod tell;
 mod whereabouts;
