@@ -24,8 +24,8 @@ const SHIPPING: &str = "shipping call";
 const CONSENT: &str = "consent removal";
 
 impl Flow {
-    /// Takes everything that comes in under `/vipps/{shop}/`, `/return/{shop}/` and
-    /// `/engine/{shop}/`: from Vipps, customers' browsers and the engine. Anything else is 404.
+    /// Takes everything that comes in under `/webhooks/{account}/{slot}`, `/vipps/{shop}/`,
+    /// `/return/{shop}/` and `/engine/{shop}/`: from Vipps, customers' browsers and the engine. Anything else is 404.
     /// The caller limits the body's size (1 MiB is plenty) and the time, and lets it run to its end
     /// when the other side hangs up.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
@@ -36,6 +36,10 @@ impl Flow {
             pieces.next(),
             pieces.next().unwrap_or_default(),
         );
+        if area == Some("webhooks") {
+            // They are an account's, not a shop's.
+            return self.webhook(shop.unwrap_or_default(), rest, &request).await;
+        }
         let Some(shop) = shop.and_then(|shop| ShopId::new(shop).ok()) else {
             return not_found();
         };
@@ -229,15 +233,21 @@ impl Flow {
         self.inner.journal.write(batch).await.map_err(unavailable)?;
         self.inner.options.observer.called_back(shop);
         tracing::info!(reference = %call.reference, status = call.status.as_deref().unwrap_or("none"), "callback");
+        self.look_now(&payment).await?;
+        Ok(plain(StatusCode::OK, ""))
+    }
+
+    /// Reads the truth of a payment that Vipps told of, beside the caller: Vipps is answered first.
+    pub(super) async fn look_now(&self, payment: &Payment) -> Result<(), BadCall> {
         if crate::mutants::on("callback-first") {
-            let read = self.reconcile_if_free(cx, &payment.id).await;
+            let read = self.reconcile_if_free(&self.inner.cx, &payment.id).await;
             self.tell(&payment.order).await;
             read.map_err(|error| BadCall {
                 status: StatusCode::INTERNAL_SERVER_ERROR,
                 why: error.to_string(),
             })?;
         }
-        let id = payment.id;
+        let id = payment.id.clone();
         let flow = self.clone();
         self.spawn(Box::pin(async move {
             if crate::mutants::on("callback-unread") {
@@ -247,7 +257,7 @@ impl Flow {
                 tracing::warn!(reference = %id.reference, error = %error, "not read after its callback; it is read again");
             }
         }));
-        Ok(plain(StatusCode::OK, ""))
+        Ok(())
     }
 
     /// A user took back the consent: what we know of them is erased now, the shops are told.
@@ -390,7 +400,7 @@ fn below(request: Request<Bytes>, rest: &str) -> Option<Request<Bytes>> {
     Some(Request::from_parts(parts, body))
 }
 
-fn unavailable(error: JournalError) -> BadCall {
+pub(super) fn unavailable(error: JournalError) -> BadCall {
     tracing::error!(%error, "the journal failed while Vipps called");
     BadCall {
         status: StatusCode::SERVICE_UNAVAILABLE,

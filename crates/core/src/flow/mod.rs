@@ -2,8 +2,9 @@
 //!
 //! Where to look: `initiate` begins payments, `commands` captures, refunds and cancels,
 //! `reconcile` reads the truth and makes events of it, `tell` tells the shop, `quote` answers
-//! shipping calls, `inbound` takes what comes in, `describe` shows orders in the app, `sweep` does
-//! what is due, `pace` says when that is, `deadlines` says what runs out.
+//! shipping calls, `inbound` takes what comes in, `webhooks` registers where Vipps tells of payments
+//! and takes what it tells, `describe` shows orders in the app, `sweep` does what is due, `pace` says
+//! when that is, `deadlines` says what runs out.
 
 mod commands;
 mod deadlines;
@@ -21,6 +22,7 @@ mod return_page;
 mod seal;
 mod sweep;
 mod tell;
+mod webhooks;
 mod whereabouts;
 
 use std::collections::HashMap;
@@ -50,6 +52,7 @@ pub(crate) use exchanges::harmless_part;
 pub use keys::InstallationKeys;
 pub use observe::{Learnt, Observer, Shipping, Told, Unobserved};
 pub use sweep::Swept;
+pub use webhooks::{ApplyWebhooks, Step, StepKind, WhyRegister, WhyRemove};
 pub use whereabouts::{AtVipps, FoundAt, Whereabouts};
 
 /// How long a lease lasts. A command is at most a read, a request and a read: 10 + 30 + 10 s.

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use crate::ids::ShopId;
+use crate::ids::{AccountId, ShopId};
 
 /// Listens to the flow. Every method does nothing unless it is written: take those you count. They
 /// are called in the middle of the work, so they must be quick and must not block.
@@ -19,6 +19,12 @@ pub trait Observer: Debug + Send + Sync + 'static {
 
     /// A call to Vipps' addresses was refused with this status.
     fn refused_call(&self, _shop: &ShopId, _status: u16) {}
+
+    /// A webhook came in; no account: to an address that was never given out. The outcome is one
+    /// word: `taken`, `repeated` (it came before), `unsuccessful` (it tells of something that did
+    /// not happen), `stray` (of a payment that is not ours), or why it was refused: `signature`,
+    /// `clock`, …
+    fn webhook(&self, _account: Option<&AccountId>, _outcome: &'static str) {}
 
     /// A shipping call was answered, in this time.
     fn shipping(&self, _shop: &ShopId, _how: Shipping, _took: Duration) {}

@@ -296,6 +296,10 @@ impl kasse_core::flow::Observer for FakeVipps {
     fn called_back(&self, _: &ShopId) {
         self.hear("called back".into());
     }
+    fn webhook(&self, account: Option<&AccountId>, outcome: &'static str) {
+        let account = account.map_or("nobody", AccountId::as_str);
+        self.hear(format!("webhook {account} {outcome}"));
+    }
     fn refused_call(&self, _: &ShopId, status: u16) {
         self.hear(format!("refused {status}"));
     }
