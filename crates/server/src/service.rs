@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kasse_core::api::PaymentApi;
+use kasse_core::api::Wire;
 use kasse_core::flow::{FlowOptions, InstallationKeys, Observer, Shop};
 use kasse_core::journal::Journal;
 use kasse_core::registry::{self, Setup};
@@ -15,7 +15,6 @@ use kasse_core::{
     Context, Error, ErrorKind, Flow, RandomIds, ReqwestTransport, ShopId, TokioRuntime, Who,
 };
 use kasse_journal::{OpenError, SqliteJournal};
-use kasse_vipps::Ecom;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -43,7 +42,7 @@ pub struct Parts {
     /// The durable record.
     pub journal: Arc<dyn Journal>,
     /// The wire.
-    pub apis: Vec<Arc<dyn PaymentApi>>,
+    pub wire: Wire,
     /// Time, ids, HTTP.
     pub context: Context,
     /// A socket that listens already, instead of `server.listen`.
@@ -111,7 +110,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts: the journal in the data folder, the eCom wire, the shops, both listeners, the sweep.
+    /// Starts: the journal in the data folder, the wire, the shops, both listeners, the sweep.
     /// Must be called within a tokio runtime, and goes on in its tasks.
     ///
     /// # Errors
@@ -143,7 +142,7 @@ impl Service {
         let runtime = Arc::new(TokioRuntime::system());
         let parts = Parts {
             journal: Arc::<SqliteJournal>::clone(&journal),
-            apis: vec![Arc::new(Ecom::new())],
+            wire: kasse_vipps::wire(),
             context: Context::new(Arc::new(transport), runtime, Arc::new(RandomIds)),
             listener,
         };
@@ -163,14 +162,14 @@ impl Service {
 
         let Parts {
             journal,
-            apis,
+            wire,
             context,
             listener,
         } = parts;
         let transport = Arc::clone(&context.transport);
         let metrics = Arc::new(Metrics::new());
         let observer = Arc::<Metrics>::clone(&metrics);
-        let flow = make_flow(&config, context, journal, apis, observer)?;
+        let flow = make_flow(&config, context, journal, wire, observer)?;
         let shops = config.shops.len();
         let keys = v1::Keys::of(&config.shops);
         for shop in config.shops {
@@ -357,7 +356,7 @@ fn make_flow(
     config: &Config,
     context: Context,
     journal: Arc<dyn Journal>,
-    apis: Vec<Arc<dyn PaymentApi>>,
+    wire: Wire,
     observer: Arc<dyn Observer>,
 ) -> Result<Flow, StartError> {
     let keys = config.installation_keys.iter();
@@ -369,7 +368,7 @@ fn make_flow(
         quote_budget: QUOTE_BUDGET,
         observer,
     };
-    Flow::new(options, context, journal, apis, config.accounts.clone()).map_err(StartError::Flow)
+    Flow::new(options, context, journal, wire, config.accounts.clone()).map_err(StartError::Flow)
 }
 
 fn add_shop(flow: &Flow, server: &config::Server, shop: config::Shop) -> Result<(), Error> {
@@ -401,7 +400,7 @@ fn add_shop(flow: &Flow, server: &config::Server, shop: config::Shop) -> Result<
         api: shop.api,
         prefix: shop.reference_prefix,
         language: shop.language,
-        wishes: kasse_core::Wishes::default(),
+        wishes: shop.wishes,
     };
     tracing::info!(shop = %shop.id, engine = plugin.name, version = plugin.version, "shop");
     flow.add_shop(shop, adapter)

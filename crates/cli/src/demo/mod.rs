@@ -16,7 +16,7 @@ use clap::Args;
 use kasse_core::registry::EngineConfig;
 use kasse_core::{
     Account, AccountId, ApiKind, Environment, Ids, Language, Msn, RandomIds, ReferencePrefix,
-    ShopId,
+    ShopId, Wishes,
 };
 use kasse_server::config::{InstallationKey, LogFormat, Server, Sources};
 use kasse_server::{Config, Service, config, logs};
@@ -321,6 +321,7 @@ fn configuration(
             reference_prefix: ReferencePrefix::new(SHOP).map_err(|error| odd(&error))?,
             language: Language::En,
             api_keys: Vec::new(),
+            wishes: Wishes::default(),
             engine_config: EngineConfig(serde_json::json!({
                 "storefront": "Fjord & Fjell", "site_url": site,
             })),

@@ -498,7 +498,8 @@ mod tests {
             payment: id.clone(),
             at,
             odd: Some("the amount is another".into()),
-            event: None,            body: Some("Kari Nordmann".into()),
+            event: None,
+            body: Some("Kari Nordmann".into()),
         });
         let quote = QuoteView::from(Quote {
             payment: id,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use kasse_core::registry::{self, Plugin};
-use kasse_core::{Account, Environment};
+use kasse_core::{Account, ApiKind, Environment, Market, Method, Wishes};
 use secrecy::ExposeSecret;
 use url::{Host, Url};
 
@@ -177,6 +177,13 @@ impl Checking<'_> {
                 );
             }
             self.environment(account, &place);
+            if account.late_capture && account.market == Some(Market::No) {
+                self.warning(
+                    &format!("{place}.late_capture"),
+                    "means nothing in Norway",
+                    "Leave it out: reservations last 180 days there.",
+                );
+            }
             for (name, value) in keys_of(account) {
                 let place = format!("{place}.{name}");
                 // They are sent as HTTP headers.
@@ -318,6 +325,7 @@ impl Checking<'_> {
                 }
                 Ok(_) => {}
             }
+            self.payment(shop, &place);
             for earlier in shops.iter().take(i) {
                 if self.same_sales_unit(earlier, shop) && clash(earlier, shop) {
                     self.error(
@@ -327,6 +335,53 @@ impl Checking<'_> {
                     );
                 }
             }
+        }
+    }
+
+    /// Does what it wants of its payments fit its API and its sales unit?
+    fn payment(&mut self, shop: &Shop, place: &str) {
+        let (wishes, place) = (&shop.wishes, format!("{place}.payment"));
+        let account = self.account_of(shop);
+        let market = account.and_then(|account| account.market);
+        let environment = account.map(|account| account.environment.clone());
+        if shop.api == ApiKind::Ecom {
+            if matches!(market, Some(Market::Dk | Market::Fi)) {
+                self.error(
+                    &format!("shops.{}.api", shop.id),
+                    "takes Norwegian kroner alone, and the account's market is another",
+                    "Write api = \"epayment\".",
+                );
+            }
+            if *wishes != Wishes::default() {
+                self.warning(
+                    &place,
+                    "is left out: eCom knows nothing of it",
+                    "Write api = \"epayment\" for the shop, or remove the table.",
+                );
+            }
+        }
+        if let Err(error) = wishes.check(None) {
+            self.error(
+                &place,
+                &format!("does not fit together: {}", error.why.trim_end_matches('.')),
+                &error.advice,
+            );
+        }
+        if wishes.method == Method::Card && environment == Some(Environment::Test) {
+            self.error(
+                &format!("{place}.method"),
+                "is \"card\", which Vipps' test environment does not have",
+                "Write \"wallet\" for testing.",
+            );
+        }
+        let blocks = wishes.block_commercial_cards;
+        let may_block = matches!(market, Some(Market::Dk | Market::Fi));
+        if blocks && (!may_block || wishes.method == Method::Card) {
+            self.error(
+                &format!("{place}.block_commercial_cards"),
+                "is for wallet payments of sales units in Denmark and Finland alone",
+                "Remove it, or write the account's market (\"dk\" or \"fi\") where that is missing.",
+            );
         }
     }
 
@@ -415,8 +470,16 @@ impl Checking<'_> {
     fn file(&mut self) {}
 
     fn error(&mut self, place: &str, what: &str, advice: &str) {
+        self.say(Severity::Error, place, what, advice);
+    }
+
+    fn warning(&mut self, place: &str, what: &str, advice: &str) {
+        self.say(Severity::Warning, place, what, advice);
+    }
+
+    fn say(&mut self, severity: Severity, place: &str, what: &str, advice: &str) {
         self.problems.push(Problem {
-            severity: Severity::Error,
+            severity,
             place: place.to_owned(),
             source: self.config.sources.of(place),
             what: what.to_owned(),

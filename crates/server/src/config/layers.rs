@@ -7,21 +7,23 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use kasse_core::registry::EngineConfig;
 use kasse_core::{
-    Account, AccountId, ApiKind, Environment, Language, Msn, ReferencePrefix, ShopId,
+    Account, AccountId, ApiKind, Category, Environment, Language, LegalLinks, Market, Method, Msn,
+    OrderLink, ReceiptWish, ReferencePrefix, Scope, ShopId, Wishes,
 };
 use secrecy::SecretString;
 use tracing::Level;
 use url::Url;
 
 use super::{
-    ApiKey, Config, ConfigError, InstallationKey, LogFormat, Problem, Server, Severity, Shop,
-    Sources,
+    ApiKey, Config, ConfigError, InstallationKey, LogFormat, Problem, Registering, Server,
+    Severity, Shop, Sources,
 };
 
 const PREFIX: &str = "KASSE_";
@@ -35,6 +37,7 @@ const SERVER: &[&str] = &[
     "data",
     "log",
     "log_level",
+    "webhooks",
 ];
 const INSTALLATION_KEY: &[&str] = &["id", "key"];
 const ACCOUNT: &[&str] = &[
@@ -43,6 +46,8 @@ const ACCOUNT: &[&str] = &[
     "client_id",
     "client_secret",
     "subscription_key",
+    "market",
+    "late_capture",
 ];
 const SHOP: &[&str] = &[
     "engine",
@@ -52,8 +57,23 @@ const SHOP: &[&str] = &[
     "reference_prefix",
     "language",
     "api_keys",
+    "payment",
     "engine_config",
 ];
+const PAYMENT: &[&str] = &[
+    "method",
+    "block_commercial_cards",
+    "minimum_age",
+    "scope",
+    "receipt",
+    "terms_url",
+    "privacy_url",
+    "countries",
+    "expires_in",
+    "link",
+    "metadata",
+];
+const LINK: &[&str] = &["url", "category", "image"];
 const API_KEY: &[&str] = &["id", "sha256"];
 
 /// One source of values, by the name it is shown with.
@@ -287,6 +307,11 @@ impl Reading<'_> {
             "trace" => Some(Level::TRACE),
             _ => None,
         });
+        let webhooks = self.read(table, "webhooks", "\"auto\" or \"manual\"", |t| match t {
+            "auto" => Some(Registering::Auto),
+            "manual" => Some(Registering::Manual),
+            _ => None,
+        });
         self.unknown(table, SERVER);
         let defaults = Server::new(public_url?);
         Some(Server {
@@ -295,6 +320,7 @@ impl Reading<'_> {
             data: data.unwrap_or(defaults.data),
             log: log.unwrap_or(defaults.log),
             log_level: log_level.unwrap_or(defaults.log_level),
+            webhooks: webhooks.unwrap_or(defaults.webhooks),
             public_url: defaults.public_url,
         })
     }
@@ -413,6 +439,13 @@ impl Reading<'_> {
         let client_id = self.required(table, "client_id", "text", |t| Some(t.to_owned()));
         let client_secret = self.required(table, "client_secret", "text in quotes", secret);
         let subscription_key = self.required(table, "subscription_key", "text in quotes", secret);
+        let market = self.read(table, "market", "\"no\", \"dk\" or \"fi\"", |t| match t {
+            "no" => Some(Market::No),
+            "dk" => Some(Market::Dk),
+            "fi" => Some(Market::Fi),
+            _ => None,
+        });
+        let late_capture = self.plain(table, "late_capture", TRUTH, truth);
         self.unknown(table, ACCOUNT);
         Some(Account {
             id: id?,
@@ -421,8 +454,8 @@ impl Reading<'_> {
             client_id: client_id?,
             client_secret: client_secret?,
             subscription_key: subscription_key?,
-            market: None,
-            late_capture: false,
+            market,
+            late_capture: late_capture.unwrap_or_default(),
         })
     }
 
@@ -439,8 +472,10 @@ impl Reading<'_> {
         let account = self.required(table, "account", "the name of an account", |t| {
             AccountId::new(t).ok()
         });
-        let api = self.read(table, "api", "\"ecom\"", |t| {
-            (t == "ecom").then_some(ApiKind::Ecom)
+        let api = self.read(table, "api", "\"ecom\" or \"epayment\"", |t| match t {
+            "ecom" => Some(ApiKind::Ecom),
+            "epayment" => Some(ApiKind::Epayment),
+            _ => None,
         });
         // Read before it is known whether it is there: only a missing one takes the shop's name.
         let given = table.values.contains_key("reference_prefix");
@@ -465,12 +500,17 @@ impl Reading<'_> {
             }
             (prefix, _) => prefix,
         };
-        let language = self.read(table, "language", "\"nb\" or \"en\"", |t| match t {
-            "nb" => Some(Language::Nb),
+        let languages = "\"en\", \"nb\", \"da\", \"fi\" or \"sv\"";
+        let language = self.read(table, "language", languages, |t| match t {
             "en" => Some(Language::En),
+            "nb" => Some(Language::Nb),
+            "da" => Some(Language::Da),
+            "fi" => Some(Language::Fi),
+            "sv" => Some(Language::Sv),
             _ => None,
         });
         let api_keys = self.api_keys(table);
+        let wishes = self.wishes(table);
         let engine_config = self.engine_config(table);
         self.unknown(table, SHOP);
         let id = id?;
@@ -482,9 +522,121 @@ impl Reading<'_> {
             reference_prefix: prefix?,
             language: language.unwrap_or_default(),
             api_keys,
+            wishes: wishes?,
             engine_config,
             id,
         })
+    }
+
+    /// What the shop wants of its payments beyond the order. `None`: something of it cannot be read.
+    fn wishes(&mut self, shop: &mut Table) -> Option<Wishes> {
+        let path = shop.at("payment");
+        let values = self.table(shop, "payment").unwrap_or_default();
+        let table = &mut Table { path, values };
+        let problems = self.problems.len();
+        let method = self.read(table, "method", "\"wallet\" or \"card\"", |t| match t {
+            "wallet" => Some(Method::Wallet),
+            "card" => Some(Method::Card),
+            _ => None,
+        });
+        let block = self.plain(table, "block_commercial_cards", TRUTH, truth);
+        let minimum_age = self.plain(table, "minimum_age", "0 to 100 years", |t| t.parse().ok());
+        let scopes = "some of \"name\", \"address\", \"email\", \"phone_number\", \"birth_date\"";
+        let scope = self.words(table, "scope", scopes, |t| match t {
+            "name" => Some(Scope::Name),
+            "address" => Some(Scope::Address),
+            "email" => Some(Scope::Email),
+            "phone_number" => Some(Scope::PhoneNumber),
+            "birth_date" => Some(Scope::BirthDate),
+            _ => None,
+        });
+        let receipts = "\"off\", \"at_create\" or \"afterwards\"";
+        let receipt = self.read(table, "receipt", receipts, |t| match t {
+            "off" => Some(ReceiptWish::Off),
+            "at_create" => Some(ReceiptWish::AtCreate),
+            "afterwards" => Some(ReceiptWish::Afterwards),
+            _ => None,
+        });
+        let link = "a URL with https";
+        let terms = self.read(table, "terms_url", link, https);
+        let privacy = self.read(table, "privacy_url", link, https);
+        if terms.is_some() != privacy.is_some() && self.problems.len() == problems {
+            let (there, missing) = if terms.is_some() {
+                ("terms_url", "privacy_url")
+            } else {
+                ("privacy_url", "terms_url")
+            };
+            self.wrong(
+                &table.at(missing),
+                None,
+                "is missing",
+                &format!("Vipps shows both or none: give it, or leave out {there}."),
+            );
+        }
+        let expected = "countries by two capital letters, such as \"NO\"";
+        let countries = self.words(table, "countries", expected, |t| {
+            let fits = t.len() == 2 && t.bytes().all(|byte| byte.is_ascii_uppercase());
+            fits.then(|| t.to_owned())
+        });
+        let expected = "minutes, hours or days, such as \"90m\", \"48h\" or \"14d\"";
+        let expires_in = self.read(table, "expires_in", expected, time);
+        let link = self.order_link(table);
+        let metadata = self.metadata(table);
+        self.unknown(table, PAYMENT);
+        (self.problems.len() == problems).then(|| Wishes {
+            method: method.unwrap_or_default(),
+            block_commercial_cards: block.unwrap_or_default(),
+            minimum_age,
+            scope: scope.unwrap_or_default(),
+            metadata,
+            expires_in,
+            receipt: receipt.unwrap_or_default(),
+            legal: terms
+                .zip(privacy)
+                .map(|(terms, privacy)| LegalLinks { terms, privacy }),
+            countries: countries.unwrap_or_default(),
+            link,
+        })
+    }
+
+    /// A link to the order in the app. `{order}` in its address is put in later, so it is text.
+    fn order_link(&mut self, payment: &mut Table) -> Option<OrderLink> {
+        let path = payment.at("link");
+        let values = self.table(payment, "link")?;
+        let table = &mut Table { path, values };
+        let expected = "a URL with https; {order} in it stands for the order's id";
+        let url = self.required(table, "url", expected, |t| https(t).map(|_| t.to_owned()));
+        let categories = "\"general\", \"receipt\", \"order_confirmation\", \"delivery\", \"ticket\" or \"booking\"";
+        let category = self.read(table, "category", categories, |t| match t {
+            "general" => Some(Category::General),
+            "receipt" => Some(Category::Receipt),
+            "order_confirmation" => Some(Category::OrderConfirmation),
+            "delivery" => Some(Category::Delivery),
+            "ticket" => Some(Category::Ticket),
+            "booking" => Some(Category::Booking),
+            _ => None,
+        });
+        let image = self.read(table, "image", "the id of an image", |t| {
+            (!t.is_empty()).then(|| t.to_owned())
+        });
+        self.unknown(table, LINK);
+        Some(OrderLink {
+            category: category.unwrap_or_default(),
+            url: url?,
+            image,
+        })
+    }
+
+    fn metadata(&mut self, payment: &mut Table) -> BTreeMap<String, String> {
+        let path = payment.at("metadata");
+        let values = self.table(payment, "metadata").unwrap_or_default();
+        let names: Vec<String> = values.keys().cloned().collect();
+        let table = &mut Table { path, values };
+        let pairs = names.into_iter().filter_map(|name| {
+            let value = self.read(table, &name, "text", |t| Some(t.to_owned()))?;
+            Some((name, value))
+        });
+        pairs.collect()
     }
 
     fn engine_config(&mut self, table: &mut Table) -> EngineConfig {
@@ -562,6 +714,55 @@ impl Reading<'_> {
             );
         }
         self.read(table, name, expected, parse)
+    }
+
+    /// A number or a truth, which needs no quotes; from the environment it is text.
+    fn plain<T>(
+        &mut self,
+        table: &mut Table,
+        name: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        if let Some(value) = table.values.get_mut(name) {
+            let tag = value.tag();
+            let text = match value {
+                Value::Bool(_, truth) => Some(truth.to_string()),
+                Value::Num(_, number) => number.to_i128().map(|number| number.to_string()),
+                _ => None,
+            };
+            if let Some(text) = text {
+                *value = Value::String(tag, text);
+            }
+        }
+        self.read(table, name, expected, parse)
+    }
+
+    /// A list of words; from the environment, one text with commas.
+    fn words<T>(
+        &mut self,
+        table: &mut Table,
+        name: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let path = table.at(name);
+        let value = table.values.remove(name)?;
+        self.note_source(&path, &value);
+        let words: Option<Vec<&str>> = match &value {
+            Value::Array(_, values) => values.iter().map(Value::as_str).collect(),
+            other => other.as_str().map(|text| text.split(',').collect()),
+        };
+        let parsed = words.and_then(|words| words.into_iter().map(|t| parse(t.trim())).collect());
+        if parsed.is_none() {
+            self.wrong(
+                &path,
+                Some(&value),
+                "has a value that does not fit",
+                &format!("It takes {expected}."),
+            );
+        }
+        parsed
     }
 
     fn table(&mut self, within: &mut Table, name: &str) -> Option<Dict> {
@@ -652,6 +853,29 @@ fn digest(text: &str) -> Option<[u8; 32]> {
         *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
     }
     Some(bytes)
+}
+
+const TRUTH: &str = "true or false";
+
+fn truth(text: &str) -> Option<bool> {
+    text.parse().ok()
+}
+
+fn https(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| url.scheme() == "https")
+}
+
+/// `90m`, `48h`, `14d`.
+fn time(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds: u64 = match unit {
+        "m" => 60,
+        "h" => 3600,
+        "d" => 24 * 3600,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok()?;
+    number.checked_mul(seconds).map(Duration::from_secs)
 }
 
 fn secret(text: &str) -> Option<SecretString> {

@@ -8,6 +8,7 @@
 //! data = "./data"                        # the journal, its lock, admin.json
 //! log = "text"                           # or "json"
 //! log_level = "info"
+//! webhooks = "auto"                      # or "manual": who registers them, kasse or `kasse webhooks apply`
 //!
 //! [[installation_keys]]                  # the newest first, at least 32 characters each
 //! id = "2026a"
@@ -19,18 +20,37 @@
 //! client_id = "…"
 //! client_secret = "…"
 //! subscription_key = "…"
+//! market = "no"                          # or "dk", "fi"; where not given, by a payment's currency
+//! late_capture = false                   # true: Vipps has approved it; for "dk" and "fi"
 //!
 //! [shops.fjord]
 //! engine = "demo-shop"
 //! account = "main"
 //! name = "Fjord & Fjell"                 # the shop's name in the table, where not given
-//! api = "ecom"
+//! api = "ecom"                           # or "epayment"
 //! reference_prefix = "fjord"             # the shop's name, where not given
-//! language = "nb"                        # or "en"
+//! language = "nb"                        # or "en", "da", "fi", "sv"
 //!
 //! [[shops.fjord.api_keys]]               # for shop software, at /v1; `kasse config key` makes one
 //! id = "webshop-2026"
 //! sha256 = "…"                           # of the key, in 64 hexadecimal digits
+//!
+//! [shops.fjord.payment]                  # all of it optional, and for "epayment" alone
+//! method = "wallet"                      # or "card": by card, without the app
+//! block_commercial_cards = false
+//! minimum_age = 18
+//! scope = ["name", "email"]              # also "address", "phone_number", "birth_date"
+//! receipt = "afterwards"                 # or "at_create", "off"
+//! terms_url = "https://…"
+//! privacy_url = "https://…"
+//! countries = ["NO", "SE"]               # where an express order may go
+//! expires_in = "48h"                     # also "90m", "14d"; needs an approval by Vipps
+//!
+//! [shops.fjord.payment.link]             # to the order, in the app
+//! url = "https://shop.example/orders/{order}"
+//! category = "order_confirmation"
+//!
+//! [shops.fjord.payment.metadata]         # up to five pairs of text
 //!
 //! [shops.fjord.engine_config]            # the engine's own
 //! ```
@@ -50,7 +70,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use kasse_core::registry::EngineConfig;
-use kasse_core::{Account, AccountId, ApiKind, Language, ReferencePrefix, ShopId};
+use kasse_core::{Account, AccountId, ApiKind, Language, ReferencePrefix, ShopId, Wishes};
 use secrecy::SecretString;
 use tracing::Level;
 use url::Url;
@@ -87,6 +107,8 @@ pub struct Server {
     pub log: LogFormat,
     /// The least severe lines that are logged.
     pub log_level: Level,
+    /// Who registers webhooks.
+    pub webhooks: Registering,
 }
 
 impl Server {
@@ -99,8 +121,19 @@ impl Server {
             data: PathBuf::from("./data"),
             log: LogFormat::default(),
             log_level: Level::INFO,
+            webhooks: Registering::default(),
         }
     }
+}
+
+/// Who registers webhooks, where a shop's API needs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Registering {
+    /// kasse: when it starts, and when it finds that they are missing.
+    #[default]
+    Auto,
+    /// A person, by `kasse webhooks apply`.
+    Manual,
 }
 
 /// What the log looks like.
@@ -151,6 +184,8 @@ pub struct Shop {
     pub language: Language,
     /// The keys that open this shop, and no other, at `/v1`.
     pub api_keys: Vec<ApiKey>,
+    /// What it wants of its payments beyond the order.
+    pub wishes: Wishes,
     /// The engine's own table. What comes from the environment is text in there.
     pub engine_config: EngineConfig,
 }

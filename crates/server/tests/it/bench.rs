@@ -396,7 +396,7 @@ pub(crate) async fn start_as(config: Config, journal: Arc<dyn Journal>) -> Servi
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().unwrap());
     let parts = Parts {
         journal,
-        apis: vec![Arc::new(Wire::new())],
+        wire: Wire::new().into(),
         context: Context::new(
             transport,
             Arc::new(TokioRuntime::system()),

@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use kasse_core::{AccountId, Environment, ReferencePrefix};
+use kasse_core::{
+    AccountId, ApiKind, Category, Environment, Language, LegalLinks, Market, Method, OrderLink,
+    ReceiptWish, ReferencePrefix, Scope, Wishes,
+};
+use kasse_server::config::Registering;
 use kasse_server::{Config, ConfigError, Problem, Severity, check};
 use proptest::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
@@ -735,4 +740,178 @@ fn keys_of_shops_that_cannot_be_used_are_told() {
         places,
         ["shops.fjord.api_keys.1.id", "shops.fjord.api_keys.2.sha256"]
     );
+}
+
+const WISHES: &str = r#"
+[shops.fjord.payment]
+method = "wallet"
+block_commercial_cards = true
+minimum_age = 18
+scope = ["name", "phone_number"]
+receipt = "at_create"
+terms_url = "https://fjord.no/terms"
+privacy_url = "https://fjord.no/privacy"
+countries = ["DK", "SE"]
+expires_in = "48h"
+
+[shops.fjord.payment.link]
+url = "https://fjord.no/orders/{order}?a=1"
+category = "delivery"
+
+[shops.fjord.payment.metadata]
+campaign = "summer"
+"#;
+
+fn epayment() -> String {
+    GOOD.replace(
+        "engine = \"bench\"",
+        "engine = \"bench\"\napi = \"epayment\"",
+    )
+    .replace(
+        "environment = \"test\"",
+        "environment = \"test\"\nmarket = \"dk\"\nlate_capture = true",
+    )
+}
+
+#[test]
+fn what_a_shop_wants_of_its_payments_is_read() {
+    let config = load(&(epayment() + WISHES), &[], &[]).unwrap();
+    assert_eq!(errors(&config), []);
+    let account = &config.accounts[0];
+    assert_eq!(account.market, Some(Market::Dk));
+    assert!(account.late_capture);
+    assert_eq!(config.server.webhooks, Registering::Auto);
+    let shop = &config.shops[0];
+    assert_eq!(shop.api, ApiKind::Epayment);
+    let url = |text: &str| Url::parse(text).unwrap();
+    let wishes = Wishes {
+        method: Method::Wallet,
+        block_commercial_cards: true,
+        minimum_age: Some(18),
+        scope: vec![Scope::Name, Scope::PhoneNumber],
+        metadata: [("campaign".to_owned(), "summer".to_owned())].into(),
+        expires_in: Some(Duration::from_secs(48 * 3600)),
+        receipt: ReceiptWish::AtCreate,
+        legal: Some(LegalLinks {
+            terms: url("https://fjord.no/terms"),
+            privacy: url("https://fjord.no/privacy"),
+        }),
+        countries: vec!["DK".into(), "SE".into()],
+        link: Some(OrderLink {
+            category: Category::Delivery,
+            url: "https://fjord.no/orders/{order}?a=1".into(),
+            image: None,
+        }),
+    };
+    assert_eq!(shop.wishes, wishes);
+    // One line moves a shop, and nothing is wanted that was not written.
+    let config = load(&epayment(), &[], &[]).unwrap();
+    assert_eq!(config.shops[0].wishes, Wishes::default());
+    assert_eq!(good().shops[0].api, ApiKind::Ecom);
+}
+
+#[test]
+fn a_shops_wishes_come_by_variables_too() {
+    let env = [
+        ("KASSE_SERVER__WEBHOOKS", "manual"),
+        ("KASSE_ACCOUNTS__MAIN__MARKET", "fi"),
+        ("KASSE_ACCOUNTS__MAIN__LATE_CAPTURE", "true"),
+        ("KASSE_SHOPS__FJORD__API", "epayment"),
+        ("KASSE_SHOPS__FJORD__LANGUAGE", "fi"),
+        ("KASSE_SHOPS__FJORD__PAYMENT__SCOPE", "name, email"),
+        ("KASSE_SHOPS__FJORD__PAYMENT__MINIMUM_AGE", "18"),
+        ("KASSE_SHOPS__FJORD__PAYMENT__RECEIPT", "afterwards"),
+    ];
+    let config = load(GOOD, &env, &[]).unwrap();
+    assert_eq!(errors(&config), []);
+    assert_eq!(config.server.webhooks, Registering::Manual);
+    assert_eq!(config.accounts[0].market, Some(Market::Fi));
+    let shop = &config.shops[0];
+    assert_eq!(shop.language, Language::Fi);
+    let wishes = Wishes {
+        scope: vec![Scope::Name, Scope::Email],
+        minimum_age: Some(18),
+        receipt: ReceiptWish::Afterwards,
+        ..Wishes::default()
+    };
+    assert_eq!(shop.wishes, wishes);
+}
+
+#[test]
+fn wishes_that_cannot_be_read_are_told_by_their_places() {
+    let place = "shops.fjord.payment";
+    for (line, wrong) in [
+        ("method = \"cash\"", "method"),
+        ("minimum_age = -1", "minimum_age"),
+        ("minimum_age = 18.5", "minimum_age"),
+        ("block_commercial_cards = 1", "block_commercial_cards"),
+        ("scope = [\"name\", \"nin\"]", "scope"),
+        ("scope = [1]", "scope"),
+        ("receipt = true", "receipt"),
+        ("terms_url = \"https://fjord.no/terms\"", "privacy_url"),
+        ("privacy_url = \"https://fjord.no/terms\"", "terms_url"),
+        ("terms_url = \"http://fjord.no/terms\"", "terms_url"),
+        ("countries = [\"no\"]", "countries"),
+        ("expires_in = 48", "expires_in"),
+        ("expires_in = \"48\"", "expires_in"),
+        ("expires_in = \"h\"", "expires_in"),
+        ("expires_in = \"\"", "expires_in"),
+        ("expires_in = \"1å\"", "expires_in"),
+        ("expires_in = \"99999999999999999999d\"", "expires_in"),
+        ("link = 1", "link"),
+        (
+            "[shops.fjord.payment.link]\ncategory = \"receipt\"",
+            "link.url",
+        ),
+        ("[shops.fjord.payment.link]\nurl = \"/orders\"", "link.url"),
+        ("[shops.fjord.payment.metadata]\na = 1", "metadata.a"),
+        ("metod = \"wallet\"", "metod"),
+    ] {
+        let file = format!("{}\n[{place}]\n{line}\n", epayment());
+        let error = load(&file, &[], &[]).unwrap_err();
+        let places: Vec<&str> = error.problems.iter().map(|p| p.place.as_str()).collect();
+        assert_eq!(places, [format!("{place}.{wrong}")], "{line}");
+    }
+}
+
+#[test]
+fn wishes_that_do_not_fit_the_sales_unit_are_refused() {
+    let refused = |file: &str, wishes: &str| -> Vec<String> {
+        let file = format!("{file}\n[shops.fjord.payment]\n{wishes}\n");
+        let config = load(&file, &[], &[]).unwrap();
+        let errors = errors(&config).into_iter();
+        errors.map(|problem| problem.place).collect()
+    };
+    let block = "block_commercial_cards = true";
+    assert!(refused(&epayment(), block).is_empty());
+    let norway = epayment().replace("\"dk\"\nlate_capture = true", "\"no\"");
+    let unsaid = epayment().replace("market = \"dk\"\n", "");
+    let wrong = ["shops.fjord.payment.block_commercial_cards"];
+    assert_eq!(refused(&norway, block), wrong);
+    assert_eq!(refused(&unsaid, block), wrong);
+    assert_eq!(
+        refused(&epayment(), "method = \"card\""),
+        ["shops.fjord.payment.method"]
+    );
+    assert_eq!(
+        refused(&epayment(), "expires_in = \"48h\""),
+        ["shops.fjord.payment"]
+    );
+    assert_eq!(
+        refused(&epayment(), "minimum_age = 101"),
+        ["shops.fjord.payment"]
+    );
+    // eCom takes kroner alone, and knows nothing of wishes: the second is no error.
+    let ecom = epayment().replace("epayment", "ecom");
+    assert_eq!(refused(&ecom, ""), ["shops.fjord.api"]);
+    let config = load(&(GOOD.to_owned() + WISHES), &[], &[]).unwrap();
+    let told = shown(&check(&config));
+    assert!(
+        told.contains("is left out: eCom knows nothing of it"),
+        "{told}"
+    );
+    let late = norway.replace("\"no\"", "\"no\"\nlate_capture = true");
+    let told = check(&load(&late, &[], &[]).unwrap());
+    assert_eq!(told[0].place, "accounts.main.late_capture");
+    assert_eq!(told[0].severity, Severity::Warning);
 }
