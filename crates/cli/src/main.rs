@@ -14,6 +14,7 @@ mod simulate;
 mod stop;
 mod table;
 mod trace;
+mod webhooks;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -49,6 +50,8 @@ enum Command {
     Plugins,
     /// Look at payments and act on them, through the kasse that runs
     Payments(payments::Payments),
+    /// See where Vipps tells of payments, and register it there, through the kasse that runs
+    Webhooks(webhooks::Webhooks),
 }
 
 /// Why a command did not do what it should: a text for people, and the exit code.
@@ -98,6 +101,7 @@ async fn main() -> ExitCode {
             Ok(())
         }
         Command::Payments(payments) => payments::run(payments).await,
+        Command::Webhooks(webhooks) => webhooks::run(webhooks).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -214,12 +214,12 @@ pub(crate) async fn run(payments: Payments) -> Result<(), Failed> {
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> Failed {
+pub(crate) fn failed(error: impl std::fmt::Display) -> Failed {
     Failed::because(error.to_string())
 }
 
 /// The folder of the running kasse: as told, as configured, or the default.
-fn folder(data: Option<PathBuf>, config: Option<&Path>) -> Result<PathBuf, Failed> {
+pub(crate) fn folder(data: Option<PathBuf>, config: Option<&Path>) -> Result<PathBuf, Failed> {
     let default = Path::new("kasse.toml");
     let file = config.or_else(|| default.is_file().then_some(default));
     if let Some(data) = data {
@@ -259,7 +259,7 @@ async fn find(client: &Client, which: Which) -> Result<(ShopId, Reference), Fail
     }
 }
 
-fn print_json(value: &impl Serialize) -> Result<(), Failed> {
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failed> {
     say(serde_json::to_string_pretty(value).map_err(failed)?);
     Ok(())
 }
@@ -358,6 +358,16 @@ fn shown(trace: &TraceView) -> String {
         (false, false) => "none",
     };
     fact("personal data", personal.into());
+    if let Some(expires) = payment.expires {
+        fact("to be paid by", time(expires));
+    }
+    if let Some(by) = payment.capture_by {
+        fact("capture by", time(by));
+    }
+    if let Some(until) = payment.guaranteed_until {
+        let what = format!("{}; later ones may fail", time(until));
+        fact("guaranteed", format!("captures until {what}"));
+    }
     match payment.next_look {
         Some(next) => fact("read again", time(next)),
         None => fact("read again", "never: nothing can happen any more".into()),

@@ -61,7 +61,9 @@ fn callback(trace: &TraceView, reach: &ReachView) -> Vec<String> {
         .exchanges
         .iter()
         .filter(received)
-        .filter(|exchange| exchange.what == "callback" && exchange.status == Some(200))
+        .filter(|exchange| {
+            matches!(exchange.what.as_str(), "callback" | "webhook") && exchange.status == Some(200)
+        })
         .collect();
     let refused: Vec<&ExchangeView> = trace
         .exchanges
@@ -69,10 +71,15 @@ fn callback(trace: &TraceView, reach: &ReachView) -> Vec<String> {
         .filter(received)
         .filter(|exchange| exchange.status != Some(200))
         .collect();
-    let mut lines = vec![format!(
-        "Vipps was asked to call {}/v2/payments/{}",
-        trace.callback, trace.payment.reference
-    )];
+    let mut lines = vec![if trace.by_webhook {
+        "Vipps tells of it by webhooks: `kasse webhooks list` shows where they are registered."
+            .to_owned()
+    } else {
+        format!(
+            "Vipps was asked to call {}/v2/payments/{}",
+            trace.callback, trace.payment.reference
+        )
+    }];
     for exchange in &taken {
         let (at, peer) = (time(exchange.at), plain(&exchange.peer));
         lines.push(format!("It called at {at}, from {peer}, and was let in."));
@@ -88,7 +95,11 @@ fn callback(trace: &TraceView, reach: &ReachView) -> Vec<String> {
         ));
     }
     if taken.is_empty() {
-        lines.push(if refused.is_empty() {
+        lines.push(if refused.is_empty() && trace.by_webhook {
+            "No webhook for this payment has arrived. kasse has looked by itself instead, so nothing is lost.".to_owned()
+        } else if trace.by_webhook {
+            "None was let in. A wrong signature: the call was not Vipps', a proxy changed its body or its headers, or `kasse webhooks plan` shows a secret that is not known here.".to_owned()
+        } else if refused.is_empty() {
             "No call for this payment has arrived. Vipps calls once and never again; kasse has looked by itself instead, so nothing is lost.".to_owned()
         } else {
             "None was let in. A wrong token: the call was not Vipps', a proxy changed the Authorization header, or the installation key of this payment is gone.".to_owned()

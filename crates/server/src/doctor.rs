@@ -9,14 +9,15 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::routing::get;
 use jiff::SignedDuration;
-use kasse_core::api::{ApiError, Caller, PaymentApi, System};
-use kasse_core::{Account, Context, Currency, Environment, Reference};
+use kasse_core::api::{ApiError, Caller, PaymentApi, System, Wire};
+use kasse_core::flow::{Step, StepKind};
+use kasse_core::{Account, ApiKind, Context, Currency, Environment, Reference};
 use kasse_vipps::Ecom;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::admin::{Client, ClientError, ReachView};
-use crate::config::{Config, Severity, check};
+use crate::config::{self, Config, Registering, Severity, check};
 use crate::listen;
 use crate::reach::Reach;
 
@@ -69,7 +70,7 @@ impl fmt::Display for Finding {
 }
 
 /// Looks at everything, the quick things first: configuration, permissions, disk, journal, keys,
-/// clock, public URL. It may run beside the kasse of that configuration, or without it.
+/// clock, public URL, webhooks. It may run beside the kasse of that configuration, or without it.
 pub async fn examine(config: &Config, cx: &Context) -> Vec<Finding> {
     let mut doctor = Doctor {
         config,
@@ -81,6 +82,7 @@ pub async fn examine(config: &Config, cx: &Context) -> Vec<Finding> {
     doctor.journal().await;
     doctor.keys().await;
     doctor.public_url().await;
+    doctor.webhooks().await;
     doctor.findings
 }
 
@@ -220,9 +222,9 @@ impl Doctor<'_> {
         }
     }
 
-    /// Does each account get a token, may it ask eCom, and do the clocks agree?
+    /// Does each account get a token, may it ask the APIs of its shops, and do the clocks agree?
     async fn keys(&mut self) {
-        let ecom = Ecom::new();
+        let (ecom, wire) = (Ecom::new(), kasse_vipps::wire());
         let version = env!("CARGO_PKG_VERSION");
         let Ok(system) = System::new("kasse", version, "kasse-doctor", version) else {
             return;
@@ -239,7 +241,11 @@ impl Doctor<'_> {
                 dates.push((self.cx.now().duration_since(date), account.id.clone()));
             }
             match tried.result {
-                Ok(()) => self.product(&ecom, &caller, account, &about).await,
+                Ok(()) => {
+                    for api in self.apis_of(&wire, account) {
+                        self.product(&*api, &caller, account, &about).await;
+                    }
+                }
                 Err(error) => self.api_error(&about, &error),
             }
         }
@@ -269,17 +275,43 @@ impl Doctor<'_> {
                 "it is {} s {direction} Vipps' (by account {account})",
                 apart.abs().as_secs()
             ),
-            "Let the machine follow a time server (`timedatectl set-ntp true`). By a wrong clock kasse ends payments too early or too late.",
+            "Let the machine follow a time server (`timedatectl set-ntp true`). By a wrong clock kasse ends payments too early or too late, and by one that is 5 minutes wrong it refuses webhooks.",
         );
     }
 
+    /// The APIs that an account's shops use; without shops, the first there is.
+    fn apis_of(&self, wire: &Wire, account: &Account) -> Vec<Arc<dyn PaymentApi>> {
+        let shops = self.config.shops.iter();
+        let kinds: Vec<ApiKind> = shops
+            .filter(|shop| shop.account == account.id)
+            .map(|shop| shop.api)
+            .collect();
+        let used = wire.apis.iter().filter(|api| kinds.contains(&api.kind()));
+        let used: Vec<_> = used.cloned().collect();
+        if used.is_empty() {
+            wire.apis.iter().take(1).cloned().collect()
+        } else {
+            used
+        }
+    }
+
     /// A payment that cannot exist: where the keys are right, Vipps says that it does not know it.
-    async fn product(&mut self, ecom: &Ecom, caller: &Caller, account: &Account, about: &str) {
+    async fn product(
+        &mut self,
+        api: &dyn PaymentApi,
+        caller: &Caller,
+        account: &Account,
+        about: &str,
+    ) {
+        let name = match api.kind() {
+            ApiKind::Ecom => "eCom",
+            ApiKind::Epayment => "ePayment",
+        };
         let id: String = self.cx.ids.next().chars().take(12).collect();
         let Ok(reference) = Reference::new(format!("kasse-doctor-{id}")) else {
             return;
         };
-        match ecom.read(self.cx, caller, &reference, Currency::Nok).await {
+        match api.read(self.cx, caller, &reference, Currency::Nok).await {
             Ok(_) => {
                 let place = match &account.environment {
                     Environment::Production => "production",
@@ -295,10 +327,10 @@ impl Doctor<'_> {
                 Health::Error,
                 about,
                 format!(
-                    "they get an access token, and eCom refuses them: {}",
+                    "they get an access token, and {name} refuses them: {}",
                     error.error().why
                 ),
-                "Check merchant_serial_number and subscription_key: both of the same sales unit as client_id. Ask Vipps whether that sales unit has eCom.",
+                &format!("Check merchant_serial_number and subscription_key: both of the same sales unit as client_id. Ask Vipps whether that sales unit has {name}."),
             ),
             Err(error) => self.api_error(about, &error),
         }
@@ -353,6 +385,74 @@ impl Doctor<'_> {
                 why,
                 "Look at that first, then try again.",
             ),
+        }
+    }
+
+    /// Is each sales unit registered that needs it? Only the kasse that runs can tell: it has the
+    /// journal.
+    async fn webhooks(&mut self) {
+        let wire = kasse_vipps::wire();
+        let needs = |shop: &config::Shop| {
+            let mut apis = wire.apis.iter();
+            apis.any(|api| api.kind() == shop.api && api.needs_webhooks())
+        };
+        if !self.config.shops.iter().any(needs) {
+            return;
+        }
+        let about = "webhooks";
+        let auto = self.config.server.webhooks == Registering::Auto;
+        let client = match Client::from_data_dir(&self.config.server.data) {
+            Ok(client) => client,
+            Err(_) if auto => {
+                let what = "kasse does not run; it registers them when it starts";
+                return self.good(about, what);
+            }
+            Err(_) => {
+                let what = "kasse does not run: what is registered is not known";
+                let advice = "Start kasse, and see `kasse webhooks plan`.";
+                return self.say(Health::Warning, about, what, advice);
+            }
+        };
+        let steps = match client.webhooks_plan().await {
+            Ok(steps) => steps,
+            Err(ClientError::NotRunning { .. }) if auto => {
+                let what = "kasse does not run; it registers them when it starts";
+                return self.good(about, what);
+            }
+            Err(error) => {
+                let what = format!("what is registered is not known: {error}");
+                let advice = "See `kasse webhooks plan`.";
+                return self.say(Health::Warning, about, what, advice);
+            }
+        };
+        for step in &steps {
+            self.webhook_step(about, step);
+        }
+    }
+
+    fn webhook_step(&mut self, about: &str, step: &Step) {
+        let unit = format!("sales unit {}", step.msn);
+        match &step.kind {
+            StepKind::Keep => self.good(about, format!("{unit} is registered")),
+            StepKind::Register { .. } => self.say(
+                Health::Warning,
+                about,
+                format!("{unit} is not registered as it should be: kasse learns of changes by asking alone"),
+                "Run `kasse webhooks apply`, and look at its answer.",
+            ),
+            StepKind::NearLimit { registered } => self.say(
+                Health::Warning,
+                about,
+                format!("{unit} has {registered} registrations, and Vipps takes 25 for each event"),
+                "Remove those that nobody needs; `kasse webhooks plan` shows them.",
+            ),
+            StepKind::Unknown => {
+                let why = step.error.as_ref().map_or("", |error| error.why.as_str());
+                let what = format!("Vipps could not be asked about {unit}: {why}");
+                let advice = "Ask Vipps whether the keys may use the Webhooks API, and look at the network.";
+                self.say(Health::Warning, about, what, advice);
+            }
+            StepKind::Remove { .. } | StepKind::Foreign => {}
         }
     }
 

@@ -1,6 +1,6 @@
 //! What comes in from Vipps, customers' browsers and the engines.
 //!
-//! `/vipps/…`, `/return/…` and `/engine/…` are the flow's, `/v1/…` is the JSON API for shop software.
+//! `/webhooks/…`, `/vipps/…`, `/return/…` and `/engine/…` are the flow's, `/v1/…` is the JSON API for shop software.
 //! `/health` and `/ready` are for whoever keeps the process running; `/reach/…` lets kasse see
 //! whether the public URL leads to it. Everything else is 404.
 
@@ -92,6 +92,7 @@ impl WorkEnd {
 pub(crate) fn router(door: Door, api: Router) -> Router {
     Router::new()
         .route("/vipps/{*rest}", any(take))
+        .route("/webhooks/{*rest}", any(take))
         .route("/return/{*rest}", any(take))
         .route("/engine/{*rest}", any(take))
         .route("/health", get(async || "alive\n"))
@@ -257,6 +258,14 @@ impl Route {
         }
     }
 
+    fn without(kind: &'static str) -> Self {
+        Self {
+            kind,
+            shop: None,
+            reference: None,
+        }
+    }
+
     fn of(path: &str) -> Self {
         let mut segments = path.split('/').skip(1);
         let kind = match segments.next() {
@@ -266,21 +275,11 @@ impl Route {
             Some("v1") => return Self::of_api(segments),
             Some("health") => "health",
             Some("ready") => "ready",
-            Some("reach") => {
-                return Self {
-                    kind: "reach",
-                    shop: None,
-                    reference: None,
-                };
-            }
+            // What follows is unguessable.
+            Some("webhooks") => return Self::without("webhook"),
+            Some("reach") => return Self::without("reach"),
             Some("") => "root",
-            _ => {
-                return Self {
-                    kind: "other",
-                    shop: None,
-                    reference: None,
-                };
-            }
+            _ => return Self::without("other"),
         };
         let shop = segments.next().and_then(|shop| ShopId::new(shop).ok());
         if kind != "vipps" {

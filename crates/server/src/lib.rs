@@ -24,6 +24,7 @@ pub mod logs;
 mod metrics;
 mod problem;
 mod reach;
+mod registering;
 mod service;
 #[cfg(feature = "otel")]
 mod traces;

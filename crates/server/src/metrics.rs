@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kasse_core::flow::{Learnt, Observer, Shipping, Told};
 use kasse_core::journal::JournalError;
-use kasse_core::{Flow, PaymentState, ShopId, span};
+use kasse_core::{AccountId, Flow, PaymentState, ShopId, span};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
@@ -19,8 +19,12 @@ use tokio::time::Instant;
 
 /// The journal is asked so often at the most, however often the metrics are.
 const EVERY: Duration = Duration::from_secs(15);
-/// Reservations that end within this time are shown.
-const ENDING: Duration = Duration::from_secs(14 * 24 * 3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Reservations that end within these times are shown. The shortest last 14 days in all.
+const ENDING: Duration = DAY.saturating_mul(14);
+const ENDING_SOON: Duration = DAY.saturating_mul(3);
+/// No reservation lasts longer.
+const LONGEST: Duration = DAY.saturating_mul(181);
 
 /// Seconds, for answers of machines.
 const QUICK: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0];
@@ -48,6 +52,7 @@ pub(crate) struct Metrics {
     reserved: Histograms,
     outcomes: Counters,
     callbacks: Counters,
+    webhooks: Counters,
     refused: Counters,
     shipping: Histograms,
     vipps: Histograms,
@@ -72,6 +77,8 @@ struct Journal {
     commands_age: Gauge,
     unread: Gauge,
     ending: Gauges,
+    ending_soon: Gauges,
+    unguaranteed: Gauges,
 }
 
 impl Debug for Metrics {
@@ -88,6 +95,7 @@ impl Metrics {
             reserved: histograms(&SLOW),
             outcomes: Counters::default(),
             callbacks: Counters::default(),
+            webhooks: Counters::default(),
             refused: Counters::default(),
             shipping: histograms(&QUICK),
             vipps: histograms(&QUICK),
@@ -117,6 +125,11 @@ impl Metrics {
             "callbacks",
             "Callbacks of Vipps that were let in",
             self.callbacks.clone(),
+        );
+        registry.register(
+            "webhooks",
+            "Webhooks by what became of them: taken, repeated, unsuccessful, stray (of a payment that is not here), or why it was refused",
+            self.webhooks.clone(),
         );
         registry.register(
             "refused_calls",
@@ -189,6 +202,16 @@ impl Metrics {
             "Payments with money left to capture whose reservation ends within 14 days",
             journal.ending.clone(),
         );
+        registry.register(
+            "reservations_ending_soon",
+            "Payments with money left to capture whose reservation ends within 3 days",
+            journal.ending_soon.clone(),
+        );
+        registry.register(
+            "reservations_unguaranteed",
+            "Payments with money left to capture for which Vipps does not guarantee the capture any more",
+            journal.unguaranteed.clone(),
+        );
     }
 
     /// The text, in the OpenMetrics format.
@@ -220,7 +243,7 @@ impl Metrics {
     async fn read(&self, flow: &Flow) -> Result<(), JournalError> {
         let now = flow.context().now();
         let figures = flow.figures().await?;
-        let ending = flow.ending_reservations(ENDING).await?;
+        let reserved = flow.ending_reservations(LONGEST).await?;
         let journal = &self.journal;
         let count = |gauge: &Gauge, number: u64| {
             gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
@@ -241,9 +264,20 @@ impl Metrics {
         count(&journal.commands_age, age(figures.oldest_command));
         count(&journal.unread, figures.unread);
         journal.ending.clear();
-        for payment in ending {
+        journal.ending_soon.clear();
+        journal.unguaranteed.clear();
+        for payment in reserved {
             let labels = of(&payment.order.shop);
-            journal.ending.get_or_create(&labels).inc();
+            let left = payment.capture_by.map(|by| span(now, by));
+            if left.is_some_and(|left| left <= ENDING) {
+                journal.ending.get_or_create(&labels).inc();
+            }
+            if left.is_some_and(|left| left <= ENDING_SOON) {
+                journal.ending_soon.get_or_create(&labels).inc();
+            }
+            if payment.guaranteed_until.is_some_and(|until| until < now) {
+                journal.unguaranteed.get_or_create(&labels).inc();
+            }
         }
         Ok(())
     }
@@ -281,6 +315,12 @@ impl Observer for Metrics {
 
     fn called_back(&self, shop: &ShopId) {
         self.callbacks.get_or_create(&of(shop)).inc();
+    }
+
+    fn webhook(&self, account: Option<&AccountId>, outcome: &'static str) {
+        let account = account.map_or_else(String::new, AccountId::to_string);
+        let labels = vec![("account", account), ("outcome", outcome.to_owned())];
+        self.webhooks.get_or_create(&labels).inc();
     }
 
     fn refused_call(&self, shop: &ShopId, status: u16) {

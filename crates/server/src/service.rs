@@ -26,6 +26,7 @@ use crate::http::{self, Door, Work, WorkEnd};
 use crate::listen::{self, stopped};
 use crate::metrics::Metrics;
 use crate::reach::Reach;
+use crate::registering;
 use crate::v1;
 
 /// What requests under way, and the sweep, may still take when the service stops.
@@ -170,7 +171,7 @@ impl Service {
         let metrics = Arc::new(Metrics::new());
         let observer = Arc::<Metrics>::clone(&metrics);
         let flow = make_flow(&config, context, journal, wire, observer)?;
-        let shops = config.shops.len();
+        let (shops, registers) = (config.shops.len(), config.server.webhooks);
         let keys = v1::Keys::of(&config.shops);
         for shop in config.shops {
             let id = shop.id.clone();
@@ -232,7 +233,14 @@ impl Service {
                     GRACE,
                 )),
             ),
-            ("the sweep", tokio::spawn(sweep(flow.clone(), stopping))),
+            (
+                "the sweep",
+                tokio::spawn(sweep(flow.clone(), stopping.clone())),
+            ),
+            (
+                "the webhooks' registration",
+                tokio::spawn(registering::keep(flow.clone(), registers, stopping)),
+            ),
         ];
         tracing::info!(%addr, admin = %admin_addr, shops, "kasse is running");
         Ok(Self {

@@ -44,6 +44,15 @@ pub struct Registration {
     pub last: Option<Timestamp>,
 }
 
+impl Registration {
+    /// Its address for people: of the unguessable end only the beginning.
+    pub fn shown_url(&self) -> String {
+        let slot = self.slot.as_str();
+        let begins = slot.get(..6).unwrap_or_default();
+        self.url.as_str().replace(slot, &format!("{begins}…"))
+    }
+}
+
 /// How a registration stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response};
+use kasse_core::flow::Step;
 use kasse_core::{Error, Reference, ReqwestTransport, ShopId, Transport, TransportError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 use super::file::AdminFile;
 use super::{
     Act, Acted, FoundView, PaymentList, PaymentView, ProblemDetails, Query, ReachView, TraceView,
+    WebhookSteps, WebhooksApply, WebhooksView,
 };
 
 /// How long the server may take: a little more than it allows itself.
@@ -181,6 +183,36 @@ impl Client {
     /// See [`ClientError`].
     pub async fn reach(&self) -> Result<ReachView, ClientError> {
         self.ask(Method::GET, "/admin/reach", Bytes::new()).await
+    }
+
+    /// Where webhooks are registered, and which came for payments that are not here.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn webhooks(&self) -> Result<WebhooksView, ClientError> {
+        self.ask(Method::GET, "/admin/webhooks", Bytes::new()).await
+    }
+
+    /// What there is to do about webhooks. Vipps is asked, and nothing is changed.
+    ///
+    /// # Errors
+    /// See [`ClientError`]. That Vipps could not be asked is a step of its sales unit.
+    pub async fn webhooks_plan(&self) -> Result<Vec<Step>, ClientError> {
+        let path = "/admin/webhooks/plan";
+        let found: WebhookSteps = self.ask(Method::GET, path, Bytes::new()).await?;
+        Ok(found.steps)
+    }
+
+    /// Does what there is to do about webhooks. What failed stands in its step.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn webhooks_apply(&self, how: WebhooksApply) -> Result<Vec<Step>, ClientError> {
+        let body =
+            serde_json::to_vec(&how).map_err(|error| ClientError::NoAnswer(error.to_string()))?;
+        let path = "/admin/webhooks/apply";
+        let done: WebhookSteps = self.ask(Method::POST, path, body.into()).await?;
+        Ok(done.steps)
     }
 
     /// Takes reserved money: a decimal such as `79.90`, or what is left. With a key, asking again

@@ -10,6 +10,9 @@
 //! | `POST /admin/payments/{shop}/{reference}/cancel` `{"key": "…"}` | lets the payment go, or what is left of it |
 //!
 //! | `GET /admin/find/{reference}` | which of the configured accounts know a reference, in the journal and at Vipps |
+//! | `GET /admin/webhooks` | where webhooks are registered, and which came for payments that are not here |
+//! | `GET /admin/webhooks/plan` | asks Vipps what is registered, and says what there is to do |
+//! | `POST /admin/webhooks/apply` `{"now": false, "renew": false}` | does it |
 //! | `GET /admin/reach` | whether the public URL leads here |
 //! | `GET /metrics` | numbers for Prometheus; it alone is answered without the token |
 //!
@@ -20,6 +23,7 @@
 mod client;
 mod file;
 mod routes;
+mod webhooks;
 
 use jiff::Timestamp;
 use kasse_core::journal::{
@@ -35,6 +39,7 @@ pub use crate::problem::ProblemDetails;
 pub use client::{Client, ClientError};
 pub(crate) use file::AdminFile;
 pub(crate) use routes::{Admin, router};
+pub use webhooks::{RegistrationView, StrayView, WebhookSteps, WebhooksApply, WebhooksView};
 
 /// Which payments to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +126,15 @@ pub struct PaymentView {
     /// When it was authorised.
     #[serde(default)]
     pub authorised_at: Option<Timestamp>,
+    /// When the customer's time is over, where it was asked to be another than the usual.
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
+    /// When the time to capture is over.
+    #[serde(default)]
+    pub capture_by: Option<Timestamp>,
+    /// Until when Vipps guarantees that a capture succeeds, where it says so.
+    #[serde(default)]
+    pub guaranteed_until: Option<Timestamp>,
     /// When it is read at Vipps again.
     #[serde(default)]
     pub next_look: Option<Timestamp>,
@@ -173,6 +187,9 @@ impl From<Payment> for PaymentView {
             forgotten: payment.forgotten,
             created: payment.created,
             authorised_at: payment.authorised_at,
+            expires: payment.expires,
+            capture_by: payment.capture_by,
+            guaranteed_until: payment.guaranteed_until,
             next_look: payment.next_look,
             notes: payment.notes,
         }
@@ -200,6 +217,9 @@ pub struct TraceView {
     pub exchanges: Vec<ExchangeView>,
     /// Where Vipps was asked to call back: it adds `/v2/payments/{reference}`.
     pub callback: String,
+    /// Does Vipps tell of it by webhooks instead?
+    #[serde(default)]
+    pub by_webhook: bool,
 }
 
 /// One request between kasse and Vipps, and its answer. Of the bodies only what is neither secret

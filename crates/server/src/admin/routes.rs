@@ -12,16 +12,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use kasse_core::flow::ApplyWebhooks;
 use kasse_core::{
     CallerKey, Error, ErrorKind, Flow, Outcome, Part, Reference, ShopFlow, ShopId, Target, Who,
-    after,
+    after, before,
 };
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
 use super::{
-    AccountFoundView, Act, Acted, FoundView, PaymentList, PaymentView, Query, TraceView, amount,
+    AccountFoundView, Act, Acted, FoundView, PaymentList, PaymentView, Query, TraceView,
+    WebhookSteps, WebhooksApply, WebhooksView, amount,
 };
 use crate::http::{Work, from_json, read};
 use crate::metrics::Metrics;
@@ -51,6 +53,9 @@ pub(crate) fn router(admin: Admin) -> Router {
         .route("/admin/payments/{shop}/{reference}", get(show))
         .route("/admin/payments/{shop}/{reference}/{verb}", post(act))
         .route("/admin/find/{reference}", get(find))
+        .route("/admin/webhooks", get(webhooks))
+        .route("/admin/webhooks/plan", get(webhooks_plan))
+        .route("/admin/webhooks/apply", post(webhooks_apply))
         .route("/admin/reach", get(reach))
         .fallback(async || {
             problem(not_found(
@@ -119,6 +124,7 @@ async fn show(State(admin): State<Admin>, Path(path): Path<(String, String)>) ->
     let found = async {
         let (shop, reference) = names(&path.0, &path.1)?;
         let trace = admin.flow.trace(&shop, &reference).await?;
+        let by_webhook = admin.flow.tells_by_webhook(trace.payment.api);
         Ok(TraceView {
             payment: trace.payment.into(),
             personal_data: trace.personal,
@@ -129,6 +135,7 @@ async fn show(State(admin): State<Admin>, Path(path): Path<(String, String)>) ->
             quotes: trace.quotes.into_iter().map(Into::into).collect(),
             exchanges: trace.exchanges.into_iter().map(Into::into).collect(),
             callback: trace.callback.into(),
+            by_webhook,
         })
     };
     match found.await {
@@ -170,6 +177,66 @@ async fn find(State(admin): State<Admin>, Path(reference): Path<String>) -> Resp
 
 async fn reach(State(admin): State<Admin>) -> Response {
     json(StatusCode::OK, &admin.reach.check(&admin.flow).await)
+}
+
+/// How far back strays are shown, and how many.
+const STRAYS_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+const STRAYS: usize = 100;
+
+async fn webhooks(State(admin): State<Admin>) -> Response {
+    let since = before(admin.flow.context().now(), STRAYS_FOR);
+    let found = async {
+        let registrations = admin.flow.webhooks().await?;
+        let strays = admin.flow.strays(since, STRAYS).await?;
+        Ok::<_, Error>(WebhooksView {
+            registrations: registrations.into_iter().map(Into::into).collect(),
+            strays: strays.into_iter().map(Into::into).collect(),
+        })
+    };
+    match found.await {
+        Ok(view) => json(StatusCode::OK, &view),
+        Err(error) => problem(error),
+    }
+}
+
+async fn webhooks_plan(State(admin): State<Admin>) -> Response {
+    let cx = admin.flow.context();
+    let cx = cx.until(after(cx.now(), ANSWER_WITHIN));
+    match admin.flow.webhooks_plan(&cx).await {
+        Ok(steps) => json(StatusCode::OK, &WebhookSteps { steps }),
+        Err(error) => problem(error),
+    }
+}
+
+async fn webhooks_apply(State(admin): State<Admin>, headers: HeaderMap, body: Body) -> Response {
+    let until = Instant::now() + WITHIN;
+    let body = match read(&headers, body, until).await {
+        Ok(body) => body,
+        Err(status) => return status.into_response(),
+    };
+    let Ok(WebhooksApply { now, renew }) = from_json(&body) else {
+        return problem(Error::invalid(
+            "The request cannot be read",
+            "its body is not the JSON that is expected.",
+            "Send {\"now\": false, \"renew\": false}; both may be left out.",
+        ));
+    };
+    let work = admin.work.clone();
+    work.run(until, async move {
+        let cx = admin.flow.context();
+        let cx = cx.until(after(cx.now(), ANSWER_WITHIN));
+        let how = ApplyWebhooks {
+            unattended: false,
+            now,
+            renew,
+        };
+        tracing::info!(now, renew, "webhooks, asked by the command line");
+        match admin.flow.webhooks_apply(&cx, how).await {
+            Ok(steps) => json(StatusCode::OK, &WebhookSteps { steps }),
+            Err(error) => problem(error),
+        }
+    })
+    .await
 }
 
 /// Which of the three.

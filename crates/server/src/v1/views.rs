@@ -173,6 +173,9 @@ pub(super) struct PaymentView {
     forgotten: bool,
     created: Timestamp,
     authorised_at: Option<Timestamp>,
+    expires: Option<Timestamp>,
+    capture_by: Option<Timestamp>,
+    guaranteed_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize)]
@@ -243,6 +246,9 @@ impl From<Payment> for PaymentView {
             forgotten: payment.forgotten,
             created: payment.created,
             authorised_at: payment.authorised_at,
+            expires: payment.expires,
+            capture_by: payment.capture_by,
+            guaranteed_until: payment.guaranteed_until,
         }
     }
 }

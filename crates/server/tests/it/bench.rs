@@ -209,10 +209,14 @@ impl ShippingQuoter for Bench {
 
 /// A wire that holds one payment: 1 000.00 NOK, reserved.
 #[derive(Debug)]
-pub(crate) struct Wire(Mutex<Truth>);
+pub(crate) struct Wire(Mutex<Truth>, ApiKind);
 
 impl Wire {
     pub(crate) fn new() -> Self {
+        Self::of(ApiKind::Ecom)
+    }
+
+    pub(crate) fn of(api: ApiKind) -> Self {
         let amount = Money::nok(100_000);
         let operation = |kind, identity: &str| Operation {
             kind,
@@ -230,11 +234,8 @@ impl Wire {
             operation(OperationKind::Initiate, "1"),
             operation(OperationKind::Authorise, "2"),
         ];
-        Self(Mutex::new(Truth::new(
-            TruthState::Authorised,
-            sums,
-            operations,
-        )))
+        let truth = Truth::new(TruthState::Authorised, sums, operations);
+        Self(Mutex::new(truth), api)
     }
 
     fn add(&self, kind: OperationKind, amount: Money, key: Option<&str>) {
@@ -260,13 +261,13 @@ impl Wire {
 #[async_trait]
 impl PaymentApi for Wire {
     fn kind(&self) -> ApiKind {
-        ApiKind::Ecom
+        self.1
     }
     fn amounts(&self, currency: Currency) -> Option<RangeInclusive<i64>> {
         (currency == Currency::Nok).then_some(100..=i64::MAX)
     }
     fn needs_webhooks(&self) -> bool {
-        false
+        self.1 == ApiKind::Epayment
     }
     fn token_chars(&self) -> usize {
         64
@@ -393,10 +394,19 @@ pub(crate) async fn start(data: &Path, journal: Arc<dyn Journal>) -> Service {
 
 /// The same with a configuration.
 pub(crate) async fn start_as(config: Config, journal: Arc<dyn Journal>) -> Service {
+    start_on(config, journal, Wire::new().into()).await
+}
+
+/// The same with a wire.
+pub(crate) async fn start_on(
+    config: Config,
+    journal: Arc<dyn Journal>,
+    wire: kasse_core::api::Wire,
+) -> Service {
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().unwrap());
     let parts = Parts {
         journal,
-        wire: Wire::new().into(),
+        wire,
         context: Context::new(
             transport,
             Arc::new(TokioRuntime::system()),

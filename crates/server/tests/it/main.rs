@@ -14,3 +14,4 @@ mod config;
 mod contract;
 mod serving;
 mod v1;
+mod webhooks;

@@ -22,6 +22,7 @@ use crate::ids::{AccountId, Msn, Slot};
 use crate::journal::{
     Batch, JournalError, Lease, LeaseKey, Registration, RegistrationState, Stray, Write,
 };
+use crate::payment::ApiKind;
 
 pub use plan::{Step, StepKind, WhyRegister, WhyRemove};
 
@@ -121,6 +122,11 @@ impl Flow {
         self.inner.journal.strays(since, most).await
     }
 
+    /// Does Vipps tell of payments of this API by webhooks?
+    pub fn tells_by_webhook(&self, api: ApiKind) -> bool {
+        self.api(api).is_ok_and(|api| api.needs_webhooks())
+    }
+
     /// Does a shop need webhooks?
     pub fn needs_webhooks(&self) -> bool {
         !self.users().is_empty()
@@ -130,10 +136,9 @@ impl Flow {
     fn users(&self) -> BTreeMap<AccountId, System> {
         let shops = self.inner.shops.read();
         let shops = shops.unwrap_or_else(std::sync::PoisonError::into_inner);
-        let users = shops.values().filter(|entry| {
-            let api = self.api(entry.shop.api);
-            api.is_ok_and(|api| api.needs_webhooks())
-        });
+        let users = shops
+            .values()
+            .filter(|entry| self.tells_by_webhook(entry.shop.api));
         users
             .map(|entry| (entry.shop.account.clone(), entry.adapter.system()))
             .collect()
@@ -254,8 +259,8 @@ impl Flow {
             match result {
                 Ok(made) => {
                     tracing::info!(%account, %msn, ?why, id = made.vipps_id, "registered for webhooks");
+                    step.url = Some(made.shown_url());
                     step.id = made.vipps_id;
-                    step.url = Some(plan::shown(made.url.as_str(), true));
                     step.done = Some(true);
                 }
                 Err(error) => {

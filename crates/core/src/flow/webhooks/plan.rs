@@ -336,7 +336,7 @@ fn is(known: &Registration, at: &RegisteredAtVipps) -> bool {
 }
 
 /// An address for people: without a query, and without the unguessable end of ours.
-pub(super) fn shown(url: &str, ours: bool) -> String {
+fn shown(url: &str, ours: bool) -> String {
     let Ok(mut url) = Url::parse(url) else {
         return url.chars().filter(|c| !c.is_control()).take(100).collect();
     };
