@@ -209,3 +209,66 @@ fn listed(known: &WebhooksView) -> String {
     part(&mut text, title, &strays);
     text.trim_end().to_owned()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "it is a test")]
+mod tests {
+    use kasse_core::{AccountId, Error, ErrorKind, Msn, Who};
+
+    use super::*;
+
+    fn step(kind: StepKind, done: Option<bool>) -> Step {
+        Step {
+            account: AccountId::new("main").unwrap(),
+            msn: Msn::new("123456").unwrap(),
+            id: Some("hook-1".into()),
+            url: Some("https://kasse.example/webhooks/main/0123ab…".into()),
+            kind,
+            done,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn each_step_says_what_and_why() {
+        let why = WhyRegister::DroppedByVipps;
+        let replaced = |waits| StepKind::Remove {
+            why: WhyRemove::Replaced,
+            waits,
+        };
+        let error = Error::new(
+            ErrorKind::Configuration,
+            Who::Merchant,
+            "Not registered",
+            "Vipps says\nno.",
+            "Ask them.",
+        );
+        let steps = [
+            step(StepKind::Keep, None),
+            step(StepKind::Register { why }, Some(true)),
+            Step {
+                error: Some(error),
+                ..step(StepKind::Register { why }, Some(false))
+            },
+            step(replaced(true), None),
+            step(replaced(false), Some(true)),
+            step(StepKind::Foreign, None),
+            step(StepKind::NearLimit { registered: 21 }, None),
+        ];
+        let text = told(&steps);
+        for part in [
+            "keep",
+            "registered",
+            "Vipps does not have it any more",
+            "register: failed",
+            "waits until the new one is known to work",
+            "removed",
+            "leave alone",
+            "21 registrations, and Vipps takes 25 for each event",
+            "main: Not registered: Vipps says no. Ask them.",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+        assert!(told(&[]).contains("No shop needs webhooks"));
+    }
+}

@@ -18,3 +18,4 @@ mod simulate;
 mod target;
 #[cfg(feature = "otel")]
 mod traces;
+mod webhooks;

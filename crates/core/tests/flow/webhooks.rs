@@ -65,7 +65,7 @@ impl PaymentApi for Hooked {
         reference: &Reference,
         currency: Currency,
     ) -> Result<Option<Truth>, ApiError> {
-        self.0.read(cx, by, reference, currency).await
+        PaymentApi::read(&self.0, cx, by, reference, currency).await
     }
     fn inbound(&self, path: &str, request: &Request<Bytes>) -> Option<Result<Inbound, BadCall>> {
         self.0.inbound(path, request)
