@@ -22,3 +22,4 @@ mod engines;
 mod layout;
 mod support;
 mod v1;
+mod webhooks;
