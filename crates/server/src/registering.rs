@@ -1,5 +1,6 @@
 //! Keeps webhooks registered, where a shop's API needs them.
 
+use std::future::Future;
 use std::time::Duration;
 
 use kasse_core::Flow;
@@ -18,15 +19,20 @@ const AGAIN: Duration = Duration::from_secs(5 * 60);
 
 /// Registers what is missing when kasse starts, and looks once a day. Where a person does that, it
 /// only says what is missing.
-pub(crate) async fn keep(flow: Flow, who: Registering, mut stop: watch::Receiver<bool>) {
-    if !flow.needs_webhooks() {
-        return;
+pub(crate) async fn keep(flow: Flow, who: Registering, stop: watch::Receiver<bool>) {
+    if flow.needs_webhooks() {
+        again_and_again(|| look(flow.clone(), who), stop).await;
     }
+}
+
+/// Looks now, soon after a look that could not do all, and daily after one that could.
+async fn again_and_again<L>(looking: impl Fn() -> L, mut stop: watch::Receiver<bool>)
+where
+    L: Future<Output = bool> + Send + 'static,
+{
     loop {
         // In a task of its own, so that a panic is an error in the log and not the end of it.
-        let flow = flow.clone();
-        let well = tokio::spawn(async move { look(&flow, who).await }).await;
-        let pause = match well {
+        let pause = match tokio::spawn(looking()).await {
             Ok(true) => EVERY,
             Ok(false) => AGAIN,
             Err(_) => {
@@ -43,7 +49,7 @@ pub(crate) async fn keep(flow: Flow, who: Registering, mut stop: watch::Receiver
 }
 
 /// Is all done that could be?
-async fn look(flow: &Flow, who: Registering) -> bool {
+async fn look(flow: Flow, who: Registering) -> bool {
     let cx = flow.context();
     let steps = match who {
         Registering::Auto => {
@@ -78,6 +84,45 @@ fn say(step: &Step) {
         StepKind::NearLimit { registered } => {
             tracing::warn!(%account, %msn, registered, "Vipps takes 25 webhook registrations for each event of a sales unit: remove what is not needed");
         }
+        StepKind::Remove { .. } if step.done.is_none() => {
+            tracing::info!(%account, %msn, id = step.id, url = step.url, "an old webhook registration is still there; `kasse webhooks plan` says why");
+        }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_failed_is_tried_again_soon_and_what_is_well_is_looked_at_daily() {
+        let begun = Instant::now();
+        let looks = Arc::new(Mutex::new(Vec::new()));
+        let (stop, stopping) = watch::channel(false);
+        let seen = Arc::clone(&looks);
+        let looking = move || {
+            let seen = Arc::clone(&seen);
+            async move {
+                let mut seen = seen.lock().unwrap();
+                seen.push(begun.elapsed().as_secs());
+                let number = seen.len();
+                drop(seen);
+                assert_ne!(number, 4, "a look that panics is not the end");
+                number > 2
+            }
+        };
+        let keeping = tokio::spawn(again_and_again(looking, stopping));
+        const DAY: u64 = 24 * 3600;
+        sleep(Duration::from_secs(3 * DAY)).await;
+        let expected = [0, 300, 600, 600 + DAY, 600 + 2 * DAY];
+        assert_eq!(*looks.lock().unwrap(), expected);
+        stop.send_replace(true);
+        keeping.await.unwrap();
+        assert!(begun.elapsed().as_secs() < 3 * DAY + 10);
     }
 }

@@ -17,13 +17,18 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn start(name: &str) -> Self {
+        Self::start_as(name, |config| config)
+    }
+
+    /// The same with another configuration.
+    pub(crate) fn start_as(name: &str, change: impl Fn(String) -> String) -> Self {
         // Vipps' calls need not arrive here: what was asked for is read from Vipps.
         let mut simulator = Running::start(&Folder::new(name).0, &["simulate"]);
         let url = simulator.after("simulated: ");
         let folder = Folder::new(name);
         let config =
             include_str!("../../kasse.example.toml").replace("http://127.0.0.1:8081", &url);
-        folder.write("kasse.toml", &config);
+        folder.write("kasse.toml", &change(config));
         let mut kasse = Running::start(
             &folder.0,
             &["serve", "--listen", "127.0.0.1:0", "--log-level", "warn"],
