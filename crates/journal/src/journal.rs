@@ -251,17 +251,6 @@ impl Journal for SqliteJournal {
         self.readers.read(queries::figures).await
     }
 
-    async fn authorised_between(
-        &self,
-        from: Timestamp,
-        to: Timestamp,
-        most: usize,
-    ) -> Result<Vec<Payment>, JournalError> {
-        self.readers
-            .read(move |db| queries::authorised_between(db, from, to, most))
-            .await
-    }
-
     async fn capture_ending(
         &self,
         from: Timestamp,

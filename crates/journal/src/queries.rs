@@ -105,10 +105,6 @@ const OPEN_COMMANDS: &str = "SELECT count(*), min(created) FROM commands WHERE n
 
 const UNREAD_COUNT: &str = "SELECT count(*), NULL FROM inbox WHERE unread = 1";
 
-const AUTHORISED_BETWEEN: &str = "
-    SELECT doc FROM payments WHERE state = 'authorised' AND created >= ?1 AND created < ?2
-    ORDER BY created, account, reference LIMIT ?3";
-
 const CAPTURE_ENDING: &str = "
     SELECT doc FROM payments WHERE capture_by >= ?1 AND capture_by < ?2
     ORDER BY capture_by, account, reference LIMIT ?3";
@@ -381,16 +377,6 @@ fn natural(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 
-pub(crate) fn authorised_between(
-    connection: &Connection,
-    from: Timestamp,
-    to: Timestamp,
-    most: usize,
-) -> Result<Vec<Payment>, JournalError> {
-    let params = (time(from), time(to), limit(most));
-    many(connection, "payments by time", AUTHORISED_BETWEEN, params)
-}
-
 pub(crate) fn capture_ending(
     connection: &Connection,
     from: Timestamp,
@@ -545,7 +531,6 @@ mod tests {
             QUOTES,
             LAST_QUOTE,
             EXCHANGES,
-            AUTHORISED_BETWEEN,
             CAPTURE_ENDING,
             STRAYS,
         ] {
@@ -567,7 +552,6 @@ mod tests {
             DELIVERIES_DUE,
             LAST_QUOTE,
             EXCHANGES,
-            AUTHORISED_BETWEEN,
             CAPTURE_ENDING,
             STRAYS,
         ] {

@@ -350,15 +350,6 @@ impl Journal for MortalJournal {
         self.journal.figures().await
     }
 
-    async fn authorised_between(
-        &self,
-        from: Timestamp,
-        to: Timestamp,
-        most: usize,
-    ) -> Result<Vec<Payment>, JournalError> {
-        self.journal.authorised_between(from, to, most).await
-    }
-
     async fn exchanges(&self, id: &PaymentId) -> Result<Vec<Exchange>, JournalError> {
         self.journal.exchanges(id).await
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Flow, add_note};
-use crate::context::{Context, after};
+use crate::context::{Context, after, before};
 use crate::journal::JournalError;
 use crate::market::Market;
 use crate::payment::Payment;
@@ -25,8 +25,8 @@ impl Flow {
     }
 
     /// Payments with money still to capture whose time for it ends within this time, the first to
-    /// end first: 180 days after the reservation in Norway, 14 in Denmark and Finland (eCom guide,
-    /// "Capture"; ePayment guide, "Deadlines").
+    /// end first, a thousand at the most: 180 days after the reservation in Norway, 14 in Denmark and
+    /// Finland (eCom guide, "Capture"; ePayment guide, "Deadlines").
     ///
     /// # Errors
     /// The journal cannot be read.
@@ -35,23 +35,8 @@ impl Flow {
         within: Duration,
     ) -> Result<Vec<Payment>, JournalError> {
         let now = self.inner.cx.now();
-        let mut ending = Vec::new();
-        for lasts in [DAY * 180, DAY * 14] {
-            // A day for what lay between the payment's beginning and its reservation.
-            let from = before(now, lasts + DAY);
-            let to = before(now, lasts.saturating_sub(within));
-            let journal = &self.inner.journal;
-            ending.extend(journal.authorised_between(from, to, 1000).await?);
-        }
-        let end = |payment: &Payment| payment.capture_by.or_else(|| self.capture_by(payment));
         let until = after(now, within);
-        ending.retain(|payment| {
-            payment.sums.left_to_capture().is_positive()
-                && end(payment).is_some_and(|end| end > now && end <= until)
-        });
-        ending.sort_by(|a, b| (end(a), &a.id).cmp(&(end(b), &b.id)));
-        ending.dedup_by(|a, b| a.id == b.id);
-        Ok(ending)
+        self.inner.journal.capture_ending(now, until, 1000).await
     }
 }
 
@@ -117,11 +102,4 @@ pub(super) fn warn(payment: &mut Payment, cx: &Context) {
 
 fn day(at: Timestamp) -> String {
     at.strftime("%-d %B %Y, %H:%M UTC").to_string()
-}
-
-fn before(time: Timestamp, by: Duration) -> Timestamp {
-    jiff::SignedDuration::try_from(by)
-        .ok()
-        .and_then(|by| time.checked_sub(by).ok())
-        .unwrap_or(Timestamp::MIN)
 }

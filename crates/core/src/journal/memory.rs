@@ -623,25 +623,6 @@ impl Journal for MemoryJournal {
         })
     }
 
-    async fn authorised_between(
-        &self,
-        from: Timestamp,
-        to: Timestamp,
-        most: usize,
-    ) -> Result<Vec<Payment>, JournalError> {
-        let state = self.state();
-        let mut payments: Vec<&Payment> = state
-            .tables
-            .payments
-            .values()
-            .filter(|payment| {
-                payment.state == PaymentState::Authorised && (from..to).contains(&payment.created)
-            })
-            .collect();
-        payments.sort_by_key(|payment| (payment.created, &payment.id));
-        Ok(payments.into_iter().take(most).cloned().collect())
-    }
-
     async fn capture_ending(
         &self,
         from: Timestamp,

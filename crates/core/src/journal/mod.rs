@@ -154,15 +154,6 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// The journal in numbers. It looks at every payment: ask a few times a minute at the most.
     async fn figures(&self) -> Result<Figures, JournalError>;
 
-    /// The authorised payments made from `from` on and before `to`, the oldest first (by `created`,
-    /// then by id).
-    async fn authorised_between(
-        &self,
-        from: Timestamp,
-        to: Timestamp,
-        most: usize,
-    ) -> Result<Vec<Payment>, JournalError>;
-
     /// The authorised payments with money left to capture whose time for it ends from `from` on and
     /// before `to`, the soonest first (by `capture_by`, then by id).
     async fn capture_ending(

@@ -101,7 +101,6 @@ pub const RECORD_CASES: &[(&str, Case)] = cases![
     exchanges_come_in_the_order_of_their_first_writing,
     of_many_exchanges_the_newest_are_kept,
     the_figures_count_what_is_there,
-    what_was_authorised_in_a_time_comes_oldest_first,
     reservations_come_by_the_end_of_their_time,
     a_registration_comes_back_as_it_is_now,
     what_was_heard_last_never_goes_back,
@@ -2047,43 +2046,6 @@ async fn the_figures_count_what_is_there(journal: Subject) {
             unread: 1,
         }
     );
-}
-
-async fn what_was_authorised_in_a_time_comes_oldest_first(journal: Subject) {
-    let made = |reference: &str, created: i64, state: PaymentState| {
-        insert(Payment {
-            created: at(created),
-            state,
-            ..payment(reference)
-        })
-    };
-    done(
-        &journal,
-        [
-            made("acme-1001", 30, PaymentState::Authorised),
-            made("acme-1002", 10, PaymentState::Authorised),
-            made("acme-1003", 20, PaymentState::Expired),
-            made("acme-1004", 20, PaymentState::Authorised),
-            made("acme-1005", 9, PaymentState::Authorised),
-        ],
-    )
-    .await;
-    let between = async |from, to, most| {
-        let found = journal
-            .authorised_between(at(from), at(to), most)
-            .await
-            .unwrap();
-        references(&found)
-            .into_iter()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(between(10, 30, 9).await, ["acme-1002", "acme-1004"]);
-    assert_eq!(
-        between(0, 31, 3).await,
-        ["acme-1005", "acme-1002", "acme-1004"]
-    );
-    assert!(between(31, 99, 9).await.is_empty());
 }
 
 async fn reservations_come_by_the_end_of_their_time(journal: Subject) {

@@ -221,15 +221,6 @@ impl Journal for Reopened {
     async fn figures(&self) -> Result<Figures, JournalError> {
         reopened!(self, figures())
     }
-    async fn authorised_between(
-        &self,
-        from: Timestamp,
-        to: Timestamp,
-        most: usize,
-    ) -> Result<Vec<Payment>, JournalError> {
-        reopened!(self, authorised_between(from, to, most))
-    }
-
     async fn capture_ending(
         &self,
         from: Timestamp,

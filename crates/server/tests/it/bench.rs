@@ -355,7 +355,6 @@ broken! {
     last_quote(&str) -> Option<Quote>;
     exchanges(&PaymentId) -> Vec<Exchange>;
     figures() -> Figures;
-    authorised_between(Timestamp, Timestamp, usize) -> Vec<Payment>;
     capture_ending(Timestamp, Timestamp, usize) -> Vec<Payment>;
     registrations() -> Vec<Registration>;
     strays(Timestamp, usize) -> Vec<Stray>;
