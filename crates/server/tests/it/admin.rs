@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use kasse_core::journal::{Batch, Journal, MemoryJournal, Write};
 use kasse_core::{
     Currency, Money, OrderRef, Payment, PaymentId, PaymentState, Personal, Reference, ShopId, Sums,
@@ -477,6 +478,43 @@ async fn the_metrics_are_for_everybody_on_this_machine() {
     assert_eq!(lines.pop(), Some("# EOF"));
     lines.sort_unstable();
     insta::assert_snapshot!("metrics", lines.join("\n"));
+    service.shutdown().await;
+}
+
+#[tokio::test]
+async fn reservations_are_counted_by_their_own_ends() {
+    let folder = Folder::new();
+    let journal = Arc::new(MemoryJournal::new());
+    let in_days = |days: i64| Timestamp::now() + SignedDuration::from_hours(24 * days);
+    for (name, ends, guaranteed) in [
+        ("fjord-1001", 2, None),
+        ("fjord-1002", 10, Some(5)),
+        ("fjord-1003", 100, Some(-1)),
+        ("fjord-1004", -1, None),
+    ] {
+        reserved(&journal, name, PaymentState::Authorised).await;
+        let id = PaymentId {
+            account: "main".parse().unwrap(),
+            reference: name.parse().unwrap(),
+        };
+        let payment = Payment {
+            capture_by: Some(in_days(ends)),
+            guaranteed_until: guaranteed.map(in_days),
+            ..journal.payment(&id).await.unwrap().unwrap()
+        };
+        let batch = Batch::default().with(Write::Update(Box::new(payment)));
+        journal.write(batch).await.unwrap();
+    }
+    let service = bench::start(folder.path(), journal).await;
+    let answer = ask(&service, Method::GET, "/metrics", None, "").await;
+    let text = std::str::from_utf8(answer.body()).unwrap();
+    for line in [
+        "kasse_reservations_ending{shop=\"fjord\"} 2",
+        "kasse_reservations_ending_soon{shop=\"fjord\"} 1",
+        "kasse_reservations_unguaranteed{shop=\"fjord\"} 1",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
     service.shutdown().await;
 }
 
