@@ -122,6 +122,28 @@ async fn a_lost_answer_is_found_by_reading() {
     assert_one_start(&w, 3);
 }
 
+/// It ended before anybody heard that it had begun: that is no news for the shop.
+#[tokio::test(start_paused = true)]
+async fn a_lost_start_that_has_ended_is_not_told_as_begun() {
+    let w = World::on(API);
+    for _ in 0..3 {
+        w.vipps.fault("initiate", Fault::LostAfterDone);
+    }
+    let pending = start(&w, ask(order("1001", 10_000), None)).await;
+    assert!(matches!(pending, Outcome::Pending(_)), "{pending:?}");
+    let ended = OperationKind::Cancel(Ending::ByMerchant);
+    w.vipps.push("acme-1001", ended, 10_000, None);
+    w.seconds(30).await;
+    assert_one_start(&w, 3);
+    let payments = w.payments("1001").await;
+    assert_eq!(
+        payments,
+        [("acme-1001".to_owned(), PaymentState::Cancelled)]
+    );
+    assert!(w.told().is_empty(), "{:?}", w.told());
+    assert_eq!(w.pay(order("1001", 10_000)).await.attempt, 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_start_that_a_crash_cut_short_is_sent_again_after_it() {
     for reached in [true, false] {
