@@ -9,10 +9,10 @@ use http::{Request, Response};
 use kasse_core::api::System;
 use kasse_core::registry::Setup;
 use kasse_core::{
-    Ask, CallerKey, Context, Destination, Error, ErrorKind, EventKind, Express, Forgotten, Line,
-    LineId, LineKind, Money, Order, OrderId, OrderRef, Outcome, Part, Payment, PaymentEvent,
-    PaymentProvider, RecordError, Recorded, Refusal, ShippingOption, ShippingQuoter, ShopFlow,
-    Verb, Who, spread_discount,
+    Ask, CallerKey, Context, Currency, Destination, Error, ErrorKind, EventKind, Express,
+    Forgotten, Line, LineId, LineKind, Money, Order, OrderId, OrderRef, Outcome, Part, Payment,
+    PaymentEvent, PaymentProvider, RecordError, Recorded, Refusal, ShippingOption, ShippingQuoter,
+    ShopFlow, Verb, Who, spread_discount,
 };
 use serde::Deserialize;
 use url::Url;
@@ -34,10 +34,17 @@ struct Config {
     /// Where customers' browsers reach the shop: scheme, host and port. Where it is not given, as
     /// the engine reaches kasse.
     site_url: Option<Url>,
+    /// What its prices are in, and with it the country it is in: `NOK`, `DKK`, `EUR`.
+    #[serde(default = "currency")]
+    currency: Currency,
 }
 
 fn storefront() -> String {
     "Fjord & Fjell".to_owned()
+}
+
+fn currency() -> Currency {
+    Currency::Nok
 }
 
 /// Vipps in the demo shop.
@@ -61,6 +68,7 @@ impl DemoShop {
         let shop = Arc::new(Shop::open(
             setup.flow.shop().as_str(),
             setup.data.as_deref(),
+            config.currency,
         )?);
         let site_url = config.site_url.as_ref().unwrap_or(&setup.engine_url);
         let site = Site::new(
@@ -108,7 +116,7 @@ impl DemoShop {
             express: order.express,
             // Asked for here and not by `quote`: the engine waits when a payment begins.
             deliveries: match order.express {
-                Some(Express::Static) => offered(order, "NO", None),
+                Some(Express::Static) => offered(order, shop::country(order.currency()), None),
                 _ => Vec::new(),
             },
             return_to: self.site.order_url(order)?,
@@ -294,19 +302,19 @@ fn news(now: &Payment, event: &PaymentEvent) -> News {
         ),
         EventKind::Authorised { amount } => (
             Some(Standing::Reserved),
-            format!("{} reserved.", shop::kr(*amount)),
+            format!("{} reserved.", shop::written(*amount)),
         ),
         EventKind::Captured { amount, key } => (
             Some(Standing::Reserved),
-            format!("{} captured{}.", shop::kr(*amount), portal(key)),
+            format!("{} captured{}.", shop::written(*amount), portal(key)),
         ),
         EventKind::Refunded { amount, key } => (
             Some(Standing::Reserved),
-            format!("{} refunded{}.", shop::kr(*amount), portal(key)),
+            format!("{} refunded{}.", shop::written(*amount), portal(key)),
         ),
         EventKind::Released { amount } => (
             Some(Standing::Reserved),
-            format!("{} released.", shop::kr(*amount)),
+            format!("{} released.", shop::written(*amount)),
         ),
         EventKind::Rejected => (
             Some(Standing::Rejected),
@@ -367,7 +375,7 @@ fn delivery(now: &Payment) -> Option<Delivery> {
         vat: chosen
             .option
             .as_ref()
-            .map_or(shop::zones::VAT, |option| option.vat),
+            .map_or(shop::vat(chosen.cost.currency), |option| option.vat),
     })
 }
 
@@ -430,7 +438,7 @@ fn offered(order: &shop::Order, country: &str, post_code: Option<&str>) -> Vec<S
             id: method.id.to_owned(),
             title: method.title.to_owned(),
             price: method.price,
-            vat: shop::zones::VAT,
+            vat: shop::vat(method.price.currency),
             kind: method.kind,
             brand: method.brand.to_owned(),
             estimate: Some(method.estimate.to_owned()),

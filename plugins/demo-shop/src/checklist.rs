@@ -21,27 +21,40 @@ use crate::{ENGINE, PLUGIN};
 pub static HOST: HostPlugin = HostPlugin {
     engine: ENGINE,
     prepare: "nothing: it runs within the process",
-    open: || Ok(Arc::new(DemoHost)),
+    open: || Ok(host(Currency::Nok)),
 };
 
 kasse_core::inventory::submit! { &HOST }
 
+/// The demo shop with prices in this currency, in the country that it is of.
+pub fn host(currency: Currency) -> Arc<dyn Host> {
+    Arc::new(DemoHost { currency })
+}
+
 #[derive(Debug)]
-struct DemoHost;
+struct DemoHost {
+    currency: Currency,
+}
 
 impl Host for DemoHost {
     fn plugin(&self) -> &'static Plugin {
         &PLUGIN
     }
 
+    fn config(&self) -> Value {
+        json!({ "currency": self.currency })
+    }
+
     fn driver(&self, world: World) -> Arc<dyn ShopDriver> {
-        Arc::new(Driver { world })
+        let currency = self.currency;
+        Arc::new(Driver { world, currency })
     }
 }
 
 #[derive(Debug)]
 struct Driver {
     world: World,
+    currency: Currency,
 }
 
 /// An answer that the shop gave: its status and its JSON.
@@ -130,7 +143,21 @@ impl ShopDriver for Driver {
     }
 
     fn unserved(&self) -> Option<(String, String)> {
-        Some(("9170".into(), "Longyearbyen".into()))
+        let (post_code, city) = match self.currency {
+            Currency::Nok => ("9170", "Longyearbyen"),
+            Currency::Dkk => ("3900", "Nuuk"),
+            Currency::Eur => ("22100", "Mariehamn"),
+        };
+        Some((post_code.to_owned(), city.to_owned()))
+    }
+
+    fn two_zones(&self) -> [(String, String); 2] {
+        match self.currency {
+            Currency::Nok => [("0154", "Oslo"), ("9008", "Tromsø")],
+            Currency::Dkk => [("1050", "København"), ("8000", "Aarhus")],
+            Currency::Eur => [("00100", "Helsinki"), ("96100", "Rovaniemi")],
+        }
+        .map(|(post_code, city)| (post_code.to_owned(), city.to_owned()))
     }
 
     async fn place(&self, cart: &Cart) -> Result<Placed, DriverError> {
@@ -217,6 +244,9 @@ impl ShopDriver for Driver {
             let of_word = |event: &&Value| event.get("event").and_then(Value::as_str) == Some(word);
             events.into_iter().flatten().filter(of_word).count()
         };
+        let currency = text(&shown, "currency")
+            .and_then(|code| Currency::from_code(&code))
+            .ok_or_else(|| DriverError::Other(format!("no currency in {shown}")))?;
         let customer = shown.get("customer").filter(|customer| !customer.is_null());
         let delivery = shown.get("delivery").filter(|delivery| !delivery.is_null());
         let list = |name: &str| -> Vec<String> {
@@ -230,11 +260,11 @@ impl ShopDriver for Driver {
         Ok(Shown {
             standing,
             word,
-            total: money(&shown, "/total")?,
-            authorised: Some(money(&shown, "/sums/reserved")?),
-            captured: Some(money(&shown, "/sums/captured")?),
-            refunded: Some(money(&shown, "/sums/refunded")?),
-            released: Some(money(&shown, "/sums/released")?),
+            total: money(&shown, "/total", currency)?,
+            authorised: Some(money(&shown, "/sums/reserved", currency)?),
+            captured: Some(money(&shown, "/sums/captured", currency)?),
+            refunded: Some(money(&shown, "/sums/refunded", currency)?),
+            released: Some(money(&shown, "/sums/released", currency)?),
             references: list("references"),
             customer: customer.map(|customer| ShownCustomer {
                 name: text(customer, "name"),
@@ -248,7 +278,7 @@ impl ShopDriver for Driver {
             delivery: delivery
                 .map(|delivery| {
                     let title = text(delivery, "title").unwrap_or_default();
-                    Ok::<_, DriverError>((title, money(delivery, "/price")?))
+                    Ok::<_, DriverError>((title, money(delivery, "/price", currency)?))
                 })
                 .transpose()?,
             entries: Some([events("authorised"), events("captured"), events("refunded")]),
@@ -268,12 +298,12 @@ fn words(error: &Value) -> String {
     texts.join(" ").trim().to_owned()
 }
 
-fn money(value: &Value, at: &str) -> Result<Money, DriverError> {
+fn money(value: &Value, at: &str, currency: Currency) -> Result<Money, DriverError> {
     let decimal = value
         .pointer(at)
         .and_then(Value::as_str)
         .unwrap_or_default();
-    Money::parse(decimal, Currency::Nok)
+    Money::parse(decimal, currency)
         .map_err(|error| DriverError::Other(format!("{at} \"{decimal}\": {error}")))
 }
 

@@ -29,7 +29,7 @@ pub trait ShopDriver: Debug + Send + Sync {
         None
     }
 
-    /// A post code and a city in Norway that the shop does not deliver to, where there is one.
+    /// A post code and a city in the shop's country that it does not deliver to, where there is one.
     fn unserved(&self) -> Option<(String, String)> {
         None
     }

@@ -1,7 +1,7 @@
 //! Carts: what a browser has gathered, until it is paid.
 
 use jiff::Timestamp;
-use kasse_core::{Error, Express, Money};
+use kasse_core::{Currency, Error, Express, Money};
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{COUPON, coupon_on, product};
@@ -101,8 +101,8 @@ impl Cart {
     ///
     /// # Errors
     /// See [`price`].
-    pub fn price(&self) -> Result<(Vec<Line>, Money), Error> {
-        price(&self.items, self.coupon.as_deref())
+    pub fn price(&self, currency: Currency) -> Result<(Vec<Line>, Money), Error> {
+        price(&self.items, self.coupon.as_deref(), currency)
     }
 }
 
@@ -110,7 +110,11 @@ impl Cart {
 ///
 /// # Errors
 /// Nothing, an unknown product, one product twice, a quantity outside 1 to 99, an unknown coupon.
-pub fn price(items: &[Item], coupon: Option<&str>) -> Result<(Vec<Line>, Money), Error> {
+pub fn price(
+    items: &[Item],
+    coupon: Option<&str>,
+    currency: Currency,
+) -> Result<(Vec<Line>, Money), Error> {
     if items.is_empty() {
         return Err(Error::invalid(
             "The order could not be made",
@@ -135,13 +139,13 @@ pub fn price(items: &[Item], coupon: Option<&str>) -> Result<(Vec<Line>, Money),
             sku: product.sku.to_owned(),
             name: product.name.to_owned(),
             quantity: *quantity,
-            price: product.price,
-            vat: product.vat,
+            price: product.price(currency),
+            vat: product.vat(currency),
         });
     }
-    let sum = Money::nok(lines.iter().map(|line| line.full().minor).sum());
+    let sum = Money::new(lines.iter().map(|line| line.full().minor).sum(), currency);
     let discount = match coupon {
-        None => Money::nok(0),
+        None => Money::zero(currency),
         Some(code) if is_coupon(code) => coupon_on(sum),
         Some(_) => return Err(no_such_coupon()),
     };

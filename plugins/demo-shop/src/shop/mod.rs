@@ -11,7 +11,7 @@ mod web;
 pub mod zones;
 
 pub use cart::{Cart, Item, MOST, is_coupon, price};
-pub use catalogue::{COUPON, PRODUCTS, Product, product};
+pub use catalogue::{COUPON, PRODUCTS, Product, product, vat};
 pub use order::{
     Attempt, Customer, Delivery, Happened, Line, News, Number, Order, OrderState, Standing, Stock,
     VatSum,
@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
-use kasse_core::{Buyer, Context, Error, ErrorKind, Express, Money, Who};
+use kasse_core::{Buyer, Context, Currency, Error, ErrorKind, Express, Market, Money, Who};
 use store::{State, Store};
 
 /// The most carts and orders that the shop keeps: it is a demonstration, in one file.
@@ -33,6 +33,7 @@ const MOST_ORDERS: usize = 2000;
 /// The shop.
 pub struct Shop {
     store: Store,
+    currency: Currency,
     down: AtomicBool,
 }
 
@@ -58,15 +59,22 @@ pub struct NewOrder {
 }
 
 impl Shop {
-    /// Opens the shop `name`, kept in `demo-shop.json` in a folder, or in memory only.
+    /// Opens the shop `name`, kept in `demo-shop.json` in a folder, or in memory only. Its currency
+    /// says which country it is in. Orders made in another one keep theirs.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`]: the folder or the file cannot be used.
-    pub fn open(name: &str, folder: Option<&Path>) -> Result<Self, Error> {
+    pub fn open(name: &str, folder: Option<&Path>, currency: Currency) -> Result<Self, Error> {
         Ok(Self {
             store: Store::open(folder, name)?,
+            currency,
             down: AtomicBool::new(false),
         })
+    }
+
+    /// What its prices are in.
+    pub fn currency(&self) -> Currency {
+        self.currency
     }
 
     /// Plays an engine that cannot be reached by kasse. Its pages go on. For tests; not kept.
@@ -168,7 +176,7 @@ impl Shop {
                 express,
                 buyer,
             };
-            let order = state.place(new, key, made)?;
+            let order = state.place(new, key, made, self.currency)?;
             if let Some(cart) = state.carts.get_mut(id) {
                 cart.order = Some((order.number, express));
             }
@@ -182,7 +190,8 @@ impl Shop {
     /// What [`price`] says; sold out; the shop is full; the file cannot be written.
     pub fn place(&self, cx: &Context, new: NewOrder) -> Result<Order, Error> {
         let (key, made) = (cx.ids.next(), cx.now());
-        self.store.change(|state| state.place(new, key, made))
+        self.store
+            .change(|state| state.place(new, key, made, self.currency))
     }
 
     /// Changes what is bought, as a merchant or a customer in another window would: also while a
@@ -205,7 +214,8 @@ impl Shop {
                     "Make a new order.",
                 ));
             }
-            (order.lines, order.discount) = price(items, order.coupon.as_deref())?;
+            (order.lines, order.discount) =
+                price(items, order.coupon.as_deref(), order.currency())?;
             Ok(order.clone())
         })
     }
@@ -267,14 +277,20 @@ impl Shop {
     pub fn deliveries(order: &Order, country: &str, post_code: Option<&str>) -> Vec<zones::Method> {
         match post_code {
             Some(post_code) => zones::to_address(country, post_code, order.goods(), order.bulky()),
-            None => zones::to_country(country, order.bulky()),
+            None => zones::to_country(country, order.currency(), order.bulky()),
         }
     }
 }
 
 impl State {
-    fn place(&mut self, new: NewOrder, key: String, made: Timestamp) -> Result<Order, Error> {
-        let (lines, discount) = price(&new.items, new.coupon.as_deref())?;
+    fn place(
+        &mut self,
+        new: NewOrder,
+        key: String,
+        made: Timestamp,
+        currency: Currency,
+    ) -> Result<Order, Error> {
+        let (lines, discount) = price(&new.items, new.coupon.as_deref(), currency)?;
         if self.orders.len() >= MOST_ORDERS {
             return Err(Error::new(
                 ErrorKind::EngineUnavailable,
@@ -337,8 +353,13 @@ fn not_found(what: &str, why: String) -> Error {
     )
 }
 
-/// An amount as Norwegian customers read it: `1 328.90 kr`.
-pub fn kr(amount: Money) -> String {
+/// The country of a shop that takes this currency, by its two letters.
+pub fn country(currency: Currency) -> &'static str {
+    Market::of(currency).country()
+}
+
+/// An amount as customers read it: `1 328.90 kr`, `117.70 €`.
+pub fn written(amount: Money) -> String {
     let decimal = amount.decimal();
     let (whole, rest) = decimal.split_once('.').unwrap_or((&decimal, "00"));
     let (sign, digits) = whole
@@ -351,5 +372,9 @@ pub fn kr(amount: Money) -> String {
         }
         grouped.push(digit);
     }
-    format!("{sign}{grouped}.{rest} kr")
+    let unit = match amount.currency {
+        Currency::Nok | Currency::Dkk => "kr",
+        Currency::Eur => "€",
+    };
+    format!("{sign}{grouped}.{rest} {unit}")
 }

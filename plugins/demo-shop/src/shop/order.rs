@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use kasse_core::{Address, Buyer, Express, Money, Sums, VatRate};
+use kasse_core::{Address, Buyer, Currency, Express, Money, Sums, VatRate};
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::product;
@@ -294,7 +294,7 @@ pub(super) fn vat(lines: &[Line], discount: Money, delivery: Option<&Delivery>) 
     }
     let sums = rates.into_iter().rev();
     sums.map(|(rate, gross)| {
-        let gross = Money::nok(gross);
+        let gross = Money::new(gross, discount.currency);
         VatSum {
             rate,
             gross,
@@ -351,10 +351,19 @@ impl fmt::Debug for Order {
 pub type Stock = BTreeMap<String, u32>;
 
 impl Order {
+    /// The shop's currency when it was made: it stays the order's.
+    pub fn currency(&self) -> Currency {
+        self.discount.currency
+    }
+
     /// What is bought, less the coupon, without delivery.
     pub fn goods(&self) -> Money {
         let full: i64 = self.lines.iter().map(|line| line.full().minor).sum();
-        Money::nok(full.saturating_sub(self.discount.minor))
+        self.money(full.saturating_sub(self.discount.minor))
+    }
+
+    fn money(&self, minor: i64) -> Money {
+        Money::new(minor, self.currency())
     }
 
     /// How many bulky things are bought.
@@ -371,7 +380,7 @@ impl Order {
             .delivery
             .as_ref()
             .map_or(0, |delivery| delivery.price.minor);
-        Money::nok(self.goods().minor.saturating_add(delivery))
+        self.money(self.goods().minor.saturating_add(delivery))
     }
 
     /// Each line's part of the coupon.
@@ -386,10 +395,10 @@ impl Order {
 
     /// The sums of all attempts together.
     pub fn sums(&self) -> Sums {
-        let add = |a: Money, b: Money| Money::nok(a.minor.saturating_add(b.minor));
+        let add = |a: Money, b: Money| self.money(a.minor.saturating_add(b.minor));
         self.attempts
             .iter()
-            .fold(Sums::none(kasse_core::Currency::Nok), |all, attempt| Sums {
+            .fold(Sums::none(self.currency()), |all, attempt| Sums {
                 authorised: add(all.authorised, attempt.sums.authorised),
                 captured: add(all.captured, attempt.sums.captured),
                 refunded: add(all.refunded, attempt.sums.refunded),
@@ -514,18 +523,18 @@ impl Order {
         if self.forgotten.is_none() {
             return Vec::new();
         }
+        let law = match self.currency() {
+            Currency::Nok => "Norwegian Bookkeeping Act, section 13: five years",
+            Currency::Dkk => "Danish Bookkeeping Act, section 12: five years",
+            Currency::Eur => "Finnish Accounting Act, chapter 2, section 10: six years",
+        };
         [
             "number and dates",
             "lines, amounts, VAT and the delivery's price",
             "payment references and sums",
         ]
         .iter()
-        .map(|what| {
-            format!(
-                "order {}: {what} (Norwegian Bookkeeping Act, section 13: five years)",
-                self.number
-            )
-        })
+        .map(|what| format!("order {}: {what} ({law})", self.number))
         .collect()
     }
 

@@ -10,17 +10,17 @@ use serde_json::{Value, json};
 use crate::stage::{Stage, authorised, happen, location, payment, post_form};
 
 /// A folder of a test's own, removed when the test ends.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let folder =
             std::env::temp_dir().join(format!("kasse-demo-shop-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         Self(folder)
     }
 
-    fn open(&self) -> Result<Stage, kasse_core::Error> {
+    pub(crate) fn open(&self) -> Result<Stage, kasse_core::Error> {
         Stage::with(json!({}), Some(&self.0))
     }
 }

@@ -74,12 +74,12 @@ pub(super) struct SetStock {
 }
 
 /// Reads an amount; nothing written is nothing said.
-pub(super) fn amount(text: Option<&str>) -> Result<Option<Money>, Error> {
+pub(super) fn amount(text: Option<&str>, currency: Currency) -> Result<Option<Money>, Error> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
     let bad = |why: String| Error::invalid("The amount was not taken", why, "Write it as 79.90.");
-    let amount = Money::parse(text, Currency::Nok).map_err(|error| bad(format!("{error}.")))?;
+    let amount = Money::parse(text, currency).map_err(|error| bad(format!("{error}.")))?;
     if amount.minor < 0 {
         return Err(bad(format!("{amount} is below nothing.")));
     }
@@ -159,7 +159,8 @@ pub(super) fn order(order: &Order, url: &Url) -> Value {
         .iter()
         .zip(order.discounts())
         .map(|(line, discount)| {
-            let total = Money::nok(line.full().minor.saturating_sub(discount.minor));
+            let total = line.full().minor.saturating_sub(discount.minor);
+            let total = Money::new(total, discount.currency);
             json!({
                 "sku": line.sku,
                 "name": line.name,
@@ -214,7 +215,7 @@ pub(super) fn order(order: &Order, url: &Url) -> Value {
         "state_text": order.state().sentence(),
         "express": order.express,
         "coupon": order.coupon,
-        "currency": "NOK",
+        "currency": order.currency(),
         "lines": lines,
         "delivery": order.delivery.as_ref().map(|delivery| json!({
             "id": delivery.id,

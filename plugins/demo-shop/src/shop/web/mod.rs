@@ -282,10 +282,10 @@ impl Site {
                 answered(self.merchant_order(cx, &order, incoming.query("done").as_deref()))
             }
             ("POST", ["merchant", number, verb]) => {
-                let number = self.order(number)?.number;
+                let order = self.order(number)?;
                 let form = incoming.form()?;
-                let amount = json::amount(form.get("amount"))?;
-                let wish = wish(verb, number, amount).ok_or_else(Trouble::not_here)?;
+                let amount = json::amount(form.get("amount"), order.currency())?;
+                let wish = wish(verb, order.number, amount).ok_or_else(Trouble::not_here)?;
                 Ok(Call {
                     wish,
                     key: form.get("key").map(str::to_owned),
@@ -498,11 +498,11 @@ impl Site {
                 answered(ok, json::order(&order, &self.order_url(&order)?))
             }
             ("POST", ["orders", number, verb]) => {
-                let number = self.order(number)?.number;
+                let order = self.order(number)?;
                 let json::Wished { amount, key } = incoming.json_or_nothing()?;
-                let amount = json::amount(amount.as_deref())?;
+                let amount = json::amount(amount.as_deref(), order.currency())?;
                 call(
-                    wish(verb, number, amount).ok_or_else(Trouble::not_here)?,
+                    wish(verb, order.number, amount).ok_or_else(Trouble::not_here)?,
                     key,
                 )
             }

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use jiff::Timestamp;
-use kasse_core::{Context, Error, Money};
+use kasse_core::{Context, Currency, Error, Money};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::super::{Cart, Line, MOST, Order, OrderState, PRODUCTS, VatSum, kr};
+use super::super::{Cart, Line, MOST, Order, OrderState, PRODUCTS, VatSum, written};
 use super::{Page, Site, Source, Trouble, respond, style};
 
 /// What is put into the page's head: it loads itself again after so many seconds, at an address.
@@ -52,6 +52,7 @@ impl Site {
     /// What is sold.
     pub(super) fn products(&self, cart: Option<&Cart>) -> Response<Bytes> {
         let count = cart.map_or(0, Cart::count);
+        let currency = self.shop.currency();
         let body = html! {
             h1 { "Made for weather" }
             @if count > 0 {
@@ -65,7 +66,7 @@ impl Site {
                         (picture(product.sku))
                         h2 { (product.name) }
                         p.small { (product.about) }
-                        p { strong.money { (kr(product.price)) } " " span.small { (product.vat) " VAT" } }
+                        p { strong.money { (written(product.price(currency))) } " " span.small { (product.vat(currency)) " VAT" } }
                         @let left = self.shop.stock(product.sku);
                         @if left == 0 {
                             p { span.tag.bad { "Sold out" } }
@@ -92,8 +93,9 @@ impl Site {
             };
             return Ok(self.page(StatusCode::OK, "Cart", None, &body));
         };
-        let (lines, discount) = cart.price()?;
+        let (lines, discount) = cart.price(self.shop.currency())?;
         let goods = Goods::new(&lines, discount);
+        let (brand, express) = brands(self.shop.currency());
         let body = html! {
             h1 { "Your cart" }
             div.columns {
@@ -109,7 +111,7 @@ impl Site {
                                 }
                                 button.plain { "Update" }
                                 button.plain name="quantity" value="0" formnovalidate { "Remove" }
-                                strong.money { (kr(line.full())) }
+                                strong.money { (written(line.full())) }
                             }
                         }
                     }
@@ -127,15 +129,15 @@ impl Site {
                     (goods.table())
                     form method="post" action={ (self.base) "/cart/pay" } {
                         p.small { "Collected in the shop, with nothing added:" }
-                        button.vipps { "Pay with Vipps" }
+                        button.vipps { "Pay with " (brand) }
                     }
                     form method="post" action={ (self.base) "/cart/express" } {
                         p.small { "Delivered: address and delivery are chosen in the app." }
-                        button.vipps.express { "Vipps Hurtigkasse" }
+                        button.vipps.express { (express) }
                     }
                     form method="post" action={ (self.base) "/cart/express-static" } {
                         p.small { "The same, with one price list for the whole country:" }
-                        button.vipps.express { "Vipps Hurtigkasse, fixed prices" }
+                        button.vipps.express { (express) ", fixed prices" }
                     }
                 }
             }
@@ -147,6 +149,7 @@ impl Site {
     pub(super) fn order_page(&self, order: &Order) -> Response<Bytes> {
         let state = order.state();
         let path = self.order_path(order);
+        let (brand, _) = brands(order.currency());
         let again = (state == OrderState::Waiting).then(|| Again(4, path.clone()));
         let body = html! {
             h1 { "Order " (order.number) }
@@ -156,11 +159,11 @@ impl Site {
             }
             @if state.can_be_paid() {
                 form method="post" action={ (path) "/pay" } {
-                    button.vipps { (match state {
-                        OrderState::Unpaid => "Pay with Vipps",
-                        OrderState::Waiting => "Open the payment again",
-                        _ => "Try again with Vipps",
-                    }) }
+                    button.vipps { @match state {
+                        OrderState::Unpaid => { "Pay with " (brand) }
+                        OrderState::Waiting => { "Open the payment again" }
+                        _ => { "Try again with " (brand) }
+                    } }
                 }
             }
             div.columns {
@@ -192,7 +195,7 @@ impl Site {
                                 (tag(order.state()))
                                 @if !order.notes().is_empty() { " " span.tag.bad { "look" } }
                             }
-                            td.n { (kr(order.total())) }
+                            td.n { (written(order.total())) }
                             td.small.made { (when(order.made)) }
                         }
                     } }
@@ -322,6 +325,15 @@ impl Site {
     }
 }
 
+/// What customers know the app by, and its express checkout: Vipps in Norway, MobilePay in Denmark
+/// and Finland.
+fn brands(currency: Currency) -> (&'static str, &'static str) {
+    match currency {
+        Currency::Nok => ("Vipps", "Vipps Hurtigkasse"),
+        Currency::Dkk | Currency::Eur => ("MobilePay", "MobilePay Express"),
+    }
+}
+
 /// What goods come to.
 struct Goods {
     sum: Money,
@@ -333,22 +345,27 @@ impl Goods {
     fn new(lines: &[Line], discount: Money) -> Self {
         let full = lines.iter().map(|line| line.full().minor).sum();
         Self {
-            sum: Money::nok(full),
+            sum: Money::new(full, discount.currency),
             discount,
             vat: super::super::order::vat(lines, discount, None),
         }
     }
 
+    fn to_pay(&self) -> Money {
+        let minor = self.sum.minor.saturating_sub(self.discount.minor);
+        Money::new(minor, self.discount.currency)
+    }
+
     fn table(&self) -> Markup {
         html! {
             table { tbody {
-                tr { td { "Goods" } td.n { (kr(self.sum)) } }
+                tr { td { "Goods" } td.n { (written(self.sum)) } }
                 @if self.discount.is_positive() {
-                    tr { td { "Coupon" } td.n { "-" (kr(self.discount)) } }
+                    tr { td { "Coupon" } td.n { "-" (written(self.discount)) } }
                 }
                 tr.sum {
                     td { "To pay" }
-                    td.n { (kr(Money::nok(self.sum.minor.saturating_sub(self.discount.minor)))) }
+                    td.n { (written(self.to_pay())) }
                 }
                 (vat_rows(&self.vat))
             } }
@@ -359,7 +376,7 @@ impl Goods {
 fn vat_rows(vat: &[VatSum]) -> Markup {
     html! {
         @for sum in vat {
-            tr { td.small { "of which " (sum.rate) " VAT" } td.n.small { (kr(sum.vat)) } }
+            tr { td.small { "of which " (sum.rate) " VAT" } td.n.small { (written(sum.vat)) } }
         }
     }
 }
@@ -368,19 +385,19 @@ fn order_table(order: &Order) -> Markup {
     html! {
         table { tbody {
             @for line in &order.lines {
-                tr { td { (line.quantity) " × " (line.name) } td.n { (kr(line.full())) } }
+                tr { td { (line.quantity) " × " (line.name) } td.n { (written(line.full())) } }
             }
             @if order.discount.is_positive() {
-                tr { td { "Coupon " (order.coupon.as_deref().unwrap_or_default()) } td.n { "-" (kr(order.discount)) } }
+                tr { td { "Coupon " (order.coupon.as_deref().unwrap_or_default()) } td.n { "-" (written(order.discount)) } }
             }
             @if let Some(delivery) = &order.delivery {
-                tr { td { (delivery.title) } td.n { (kr(delivery.price)) } }
+                tr { td { (delivery.title) } td.n { (written(delivery.price)) } }
             } @else if order.express.is_some() {
                 tr { td.small { "Delivery" } td.n.small { "chosen in the app" } }
             } @else {
-                tr { td.small { "Collected in the shop" } td.n.small { (kr(Money::nok(0))) } }
+                tr { td.small { "Collected in the shop" } td.n.small { (written(Money::zero(order.currency()))) } }
             }
-            tr.sum { td { "Total" } td.n { (kr(order.total())) } }
+            tr.sum { td { "Total" } td.n { (written(order.total())) } }
             (vat_rows(&order.vat()))
         } }
     }
@@ -392,10 +409,10 @@ fn sums_card(order: &Order) -> Markup {
         section.card {
             h2 { "Payment" }
             dl {
-                dt { "Reserved" } dd.money { (kr(sums.authorised)) }
-                dt { "Captured" } dd.money { (kr(sums.captured)) }
-                dt { "Refunded" } dd.money { (kr(sums.refunded)) }
-                dt { "Released" } dd.money { (kr(sums.released)) }
+                dt { "Reserved" } dd.money { (written(sums.authorised)) }
+                dt { "Captured" } dd.money { (written(sums.captured)) }
+                dt { "Refunded" } dd.money { (written(sums.refunded)) }
+                dt { "Released" } dd.money { (written(sums.released)) }
             }
             @for attempt in &order.attempts {
                 p.small { "Reference " span.code { (attempt.reference) } ", " (attempt.standing.word()) }
