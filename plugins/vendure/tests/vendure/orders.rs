@@ -1,7 +1,8 @@
 //! Vendure's order in kasse's words, and its deliveries.
 
 use kasse_core::{
-    Destination, ErrorKind, Order, PaymentProvider, ShippingQuoter, VatRate, check_options,
+    Currency, Destination, ErrorKind, Money, Order, PaymentProvider, ShippingQuoter, VatRate,
+    check_options,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -137,7 +138,7 @@ async fn deliveries_are_vendures_own() {
     stage.answers(offered);
     let to = Destination::Address(address());
     let options = stage.adapter.quote(&stage.cx, &at(), &to).await.unwrap();
-    check_options(&options, kasse_core::Currency::Nok).unwrap();
+    check_options(&options, Currency::Nok).unwrap();
     let prices: Vec<_> = options
         .iter()
         .map(|option| (option.id.as_str(), option.price.minor, option.vat))
@@ -165,6 +166,40 @@ async fn deliveries_are_vendures_own() {
         ErrorKind::EngineUnavailable,
         "away is no empty list"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_and_deliveries_are_in_the_channels_currency() {
+    for currency in [Currency::Nok, Currency::Dkk, Currency::Eur] {
+        let mut sold = order();
+        sold["currencyCode"] = currency.code().into();
+        let neutral = neutral(sold).await;
+        let mut amounts = vec![neutral.amount];
+        for line in &neutral.lines {
+            amounts.extend([line.total, line.discount]);
+        }
+        assert!(amounts.iter().all(|amount| amount.currency == currency));
+
+        let stage = Stage::new();
+        stage.answers(json!({
+            "kasseDeliveries": [
+                { "id": "2", "code": "parcel", "name": "Pakke", "priceWithTax": 5_905, "taxRate": 25.5 },
+            ],
+            "orders": { "items": [{ "currencyCode": currency }] },
+        }));
+        let to = Destination::Address(address());
+        let options = stage.adapter.quote(&stage.cx, &at(), &to).await.unwrap();
+        check_options(&options, currency).unwrap();
+        let offered = (options[0].price, options[0].vat);
+        assert_eq!(offered, (Money::new(5_905, currency), VatRate(2550)));
+    }
+    // Another one is none that Vipps takes.
+    let stage = Stage::new();
+    let mut sold = order();
+    sold["currencyCode"] = "SEK".into();
+    stage.answers(listed(sold));
+    let error = stage.adapter.order(&stage.cx, &at()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Invalid);
 }
 
 proptest! {
