@@ -77,6 +77,37 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
+fn flow_journal_and_plugins_know_no_api_by_its_name() {
+    fn sources(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for folder in [
+        "crates/core/src/flow",
+        "crates/journal/src",
+        "plugins/demo-shop/src",
+        "plugins/vendure/src",
+    ] {
+        sources(&workspace().join(folder), &mut found);
+    }
+    assert!(found.len() > 40, "{found:?}");
+    for file in found {
+        let source = std::fs::read_to_string(&file).unwrap();
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        for name in ["ApiKind::", "kasse_vipps", "\"ecom\"", "\"epayment\""] {
+            assert!(!source.contains(name), "{} has {name}", file.display());
+        }
+    }
+}
+
+#[test]
 fn nothing_turns_on_arbitrary_precision() {
     let features = Command::new(env!("CARGO"))
         .args([
