@@ -19,6 +19,7 @@ mod crashes;
 #[path = "../differences.rs"]
 mod differences;
 mod engines;
+mod epayment;
 mod layout;
 mod support;
 mod v1;
