@@ -21,6 +21,7 @@ mod differences;
 mod engines;
 mod epayment;
 mod layout;
+mod moved;
 mod support;
 mod v1;
 mod webhooks;

@@ -121,6 +121,21 @@ site_url = "http://127.0.0.1:{port}"
         }
     }
 
+    /// Kills the server, as a machine that is switched off would.
+    pub fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.kill().unwrap();
+            server.wait().unwrap();
+        }
+    }
+
+    /// Changes the configuration, for the server's next start.
+    pub fn configure(&self, change: impl FnOnce(&str) -> String) {
+        let file = self.folder.join("kasse.toml");
+        let config = change(&std::fs::read_to_string(&file).unwrap());
+        std::fs::write(file, config).unwrap();
+    }
+
     pub fn alive(&mut self) -> bool {
         self.server
             .as_mut()
@@ -314,10 +329,7 @@ site_url = "http://127.0.0.1:{port}"
 
     /// Stops everything and removes the folder.
     pub async fn end(mut self) {
-        if let Some(mut server) = self.server.take() {
-            let _ = server.kill();
-            let _ = server.wait();
-        }
+        self.stop();
         std::fs::remove_dir_all(&self.folder).unwrap();
         let simulator = self.simulator;
         simulator.stop().await;
