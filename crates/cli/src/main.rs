@@ -31,7 +31,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// See it work: a shop, kasse and a simulated Vipps, and nine scenes played with them
+    /// See it work: a shop, kasse and a simulated Vipps, and scenes played with them
     Demo(demo::Demo),
     /// Run the service for the shops of a configuration
     Serve(serve::Serve),

@@ -12,7 +12,8 @@ use kasse_core::flow::{FlowOptions, InstallationKeys, Observer, Shop};
 use kasse_core::journal::Journal;
 use kasse_core::registry::{self, Setup};
 use kasse_core::{
-    Context, Error, ErrorKind, Flow, RandomIds, ReqwestTransport, ShopId, TokioRuntime, Who,
+    Context, Error, ErrorKind, Flow, RandomIds, ReqwestTransport, Runtime, ShopId, TokioRuntime,
+    Who,
 };
 use kasse_journal::{OpenError, SqliteJournal};
 use tokio::net::TcpListener;
@@ -117,7 +118,7 @@ impl Service {
     /// # Errors
     /// See [`StartError`]. Nothing runs then.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        Self::start_here(config, None).await
+        Self::start_here(config, None, Arc::new(TokioRuntime::system())).await
     }
 
     /// The same on a socket that listens already, for a caller who must know the port beforehand.
@@ -128,19 +129,31 @@ impl Service {
         config: Config,
         listener: std::net::TcpListener,
     ) -> Result<Self, StartError> {
-        Self::start_here(config, Some(listener)).await
+        Self::start_here(config, Some(listener), Arc::new(TokioRuntime::system())).await
+    }
+
+    /// The same by a clock of the caller's.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_by(
+        config: Config,
+        listener: std::net::TcpListener,
+        clock: Arc<dyn Runtime>,
+    ) -> Result<Self, StartError> {
+        Self::start_here(config, Some(listener), clock).await
     }
 
     async fn start_here(
         config: Config,
         listener: Option<std::net::TcpListener>,
+        runtime: Arc<dyn Runtime>,
     ) -> Result<Self, StartError> {
         checked(&config)?;
         make_folder(&config.server.data)?;
         let journal =
             Arc::new(SqliteJournal::open(&config.server.data).map_err(StartError::Journal)?);
         let transport = ReqwestTransport::new().map_err(StartError::Flow)?;
-        let runtime = Arc::new(TokioRuntime::system());
         let parts = Parts {
             journal: Arc::<SqliteJournal>::clone(&journal),
             wire: kasse_vipps::wire(),

@@ -33,10 +33,11 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// Starts it, shows what it prints, and waits for the pages' addresses.
-    pub(crate) fn start(binary: &Path) -> Result<Self, Problem> {
+    /// Starts it over an API, shows what it prints, and waits for the addresses of its first shop's
+    /// pages.
+    pub(crate) fn start(binary: &Path, api: &str) -> Result<Self, Problem> {
         let mut child = Command::new(binary)
-            .arg("demo")
+            .args(["demo", "--api", api])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -55,8 +56,8 @@ impl Demo {
             let line = line.map_err(|error| format!("the demo's output broke: {error}"))?;
             println!("  | {line}");
             match line.split_whitespace().collect::<Vec<_>>().as_slice() {
-                ["shop", url] => demo.shop = (*url).to_owned(),
-                ["merchant", url] => demo.merchant = (*url).to_owned(),
+                ["shop", url] if demo.shop.is_empty() => demo.shop = (*url).to_owned(),
+                ["merchant", url] if demo.merchant.is_empty() => demo.merchant = (*url).to_owned(),
                 ["payments", url] => demo.payments = (*url).to_owned(),
                 _ => {}
             }

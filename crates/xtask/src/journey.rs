@@ -11,11 +11,22 @@ use crate::demo::Demo;
 
 const WINDOWS: &[(&str, u32, u32)] = &[("phone", 390, 844), ("desktop", 1280, 900)];
 
-/// Goes the way in each window, and keeps a picture of each page.
+/// Goes the way over each API. The pictures of ePayment go to a folder of their own.
 pub(crate) fn take(chromium: &Path, kasse: &Path, folder: &Path) -> Result<(), Problem> {
+    for (api, folder) in [
+        ("ecom", folder.to_path_buf()),
+        ("epayment", folder.join("epayment")),
+    ] {
+        over(api, chromium, kasse, &folder).map_err(|problem| format!("{api}: {problem}"))?;
+    }
+    Ok(())
+}
+
+/// Goes the way in each window, and keeps a picture of each page.
+fn over(api: &str, chromium: &Path, kasse: &Path, folder: &Path) -> Result<(), Problem> {
     fs::create_dir_all(folder)
         .map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;
-    let demo = Demo::start(kasse)?;
+    let demo = Demo::start(kasse, api)?;
     let mut browser = Browser::start(chromium)?;
     for (window, width, height) in WINDOWS {
         let page = browser.page(*width, *height)?;

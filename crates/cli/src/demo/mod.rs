@@ -1,6 +1,8 @@
-//! `kasse demo`: Vipps (the simulator), kasse and the demo shop in one process, and nine scenes
-//! played with them over HTTP.
+//! `kasse demo`: Vipps (the simulator), kasse and demo shops in one process, and scenes played with
+//! them over HTTP.
 
+mod cast;
+mod clock;
 mod print;
 mod scenes;
 mod shop;
@@ -10,35 +12,39 @@ mod vipps;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use kasse_core::registry::EngineConfig;
 use kasse_core::{
-    Account, AccountId, ApiKind, Environment, Ids, Language, Msn, RandomIds, ReferencePrefix,
-    ShopId, Wishes,
+    Account, AccountId, Environment, Ids, Language, Msn, RandomIds, ReferencePrefix, ShopId,
 };
 use kasse_server::config::{InstallationKey, LogFormat, Server, Sources};
 use kasse_server::{Config, Service, config, logs};
-use kasse_simulator::{Options, Resolve, SalesUnit, Simulator};
+use kasse_simulator::{Options, Resolve, Simulator};
 use secrecy::SecretString;
 use url::Url;
 
-use self::scenes::{SCENES, Scene};
+use self::cast::{Api, Cast, Role};
+use self::clock::VippsClock;
+use self::scenes::Scene;
 use self::shop::Shop;
-use self::stage::{Failure, Played, SCENE_LIMIT, Stage};
+use self::stage::{Failure, Played, SCENE_LIMIT, Stage, Till};
 use self::vipps::Vipps;
 use crate::output::say;
 use crate::{Failed, stop};
 
-/// The demo's shop, as kasse knows it.
-const SHOP: &str = "fjord";
 /// Where Vipps believes kasse to be. The simulator connects to this machine instead.
 const PUBLIC_HOST: &str = "kasse.example";
 
 /// What `kasse demo` is told.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
+    /// The API that the shops are paid through
+    #[arg(long, value_enum, default_value = "ecom")]
+    api: Api,
+
     /// End after the scenes: 0 if each reached its end, else 1 with the scene and the reason
     #[arg(long)]
     once: bool,
@@ -73,11 +79,12 @@ pub(crate) async fn run(demo: Demo) -> Result<(), Failed> {
     let began = Instant::now();
     say("Starting the simulator, kasse and the demo shop …");
     let data = Data::open(demo.data.as_deref())?;
-    let house = House::start(&demo, &data.folder).await?;
+    let cast = demo.api.cast();
+    let house = House::start(&demo, &cast, &data.folder).await?;
     say(format!("… ready after {}.", seconds(began.elapsed())));
 
     let played = tokio::select! {
-        played = house.play(SCENES) => played,
+        played = house.play(cast.scenes) => played,
         () = stop.wait() => {
             return house.end(Err(Failed::because("it was stopped before the last scene ended"))).await;
         }
@@ -85,9 +92,9 @@ pub(crate) async fn run(demo: Demo) -> Result<(), Failed> {
     let reached = played.iter().filter(|(_, result)| result.is_ok()).count();
     say(format!(
         "\n{reached} of {} scenes reached their end.",
-        SCENES.len()
+        cast.scenes.len()
     ));
-    let result = summary(SCENES.len(), &played);
+    let result = summary(cast.scenes.len(), &played);
     if !demo.once {
         say(house.addresses(&data.folder));
         stop.wait().await;
@@ -138,16 +145,14 @@ struct House {
     service: Service,
     /// The shop's pages, and everything else of kasse's, without a slash at the end.
     site: String,
-    shop: Shop,
-    vipps: Vipps,
+    tills: Vec<Till>,
     data: PathBuf,
 }
 
 impl House {
-    async fn start(demo: &Demo, data: &Path) -> Result<Self, Failed> {
+    async fn start(demo: &Demo, cast: &Cast, data: &Path) -> Result<Self, Failed> {
         let (listener, address) = listen(demo.port)?;
         let site = format!("http://{address}");
-        let unit = SalesUnit::default();
 
         let options = Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, demo.simulator_port)),
@@ -155,23 +160,29 @@ impl House {
                 host: PUBLIC_HOST.into(),
                 target: address,
             }],
-            units: vec![SalesUnit {
-                name: "Fjord & Fjell".into(),
-                ..unit.clone()
-            }],
+            units: cast.shops.iter().map(Role::unit).collect(),
             ..Options::default()
         };
         let simulator = Simulator::start(options)
             .await
             .map_err(|e| Failed::because(e.to_string()))?;
 
-        let config = configuration(address, &site, &simulator.url(), &unit, data)?;
-        let service = Service::start_on(config, listener)
+        let config = configuration(address, &site, &simulator.url(), cast, data)?;
+        // When Vipps' clock is moved, kasse's is too: webhooks are signed with their time.
+        let clock = Arc::new(VippsClock::new(simulator.control().clone()));
+        let service = Service::start_by(config, listener, clock)
             .await
             .map_err(|e| Failed::because(e.to_string()))?;
+        let till = |role: &Role| {
+            Ok(Till {
+                id: role.id,
+                shop: Shop::new(&format!("{site}/engine/{}", role.id))?,
+                vipps: Vipps::new(&simulator.url(), role.msn, role.currency, cast.tells)?,
+            })
+        };
+        let tills: Result<Vec<Till>, String> = cast.shops.iter().map(till).collect();
         Ok(Self {
-            shop: Shop::new(&format!("{site}/engine/{SHOP}")).map_err(Failed::because)?,
-            vipps: Vipps::new(&simulator.url(), &unit.msn).map_err(Failed::because)?,
+            tills: tills.map_err(Failed::because)?,
             simulator,
             service,
             site,
@@ -189,13 +200,13 @@ impl House {
                 scene.title
             ));
             let began = Instant::now();
-            let stage = Stage::new(
-                self.shop.clone(),
-                self.vipps.clone(),
-                self.service.admin(),
-                &self.data,
-            );
-            let result = limited((scene.play)(&stage)).await;
+            let result = match self.tills.iter().find(|till| till.id == scene.shop) {
+                Some(till) => {
+                    let stage = Stage::new(till, self.service.admin(), &self.data);
+                    limited((scene.play)(&stage)).await
+                }
+                None => Err(Failure::new("a shop to play in", scene.shop)),
+            };
             say(verdict(&result, began.elapsed()));
             played.push((scene.title, result));
         }
@@ -204,14 +215,24 @@ impl House {
 
     fn addresses(&self, data: &Path) -> String {
         let (site, simulator) = (&self.site, self.simulator.url());
+        let shops: Vec<String> = self
+            .tills
+            .iter()
+            .map(|Till { id, .. }| {
+                format!(
+                    "shop       {site}/engine/{id}/\n  merchant   {site}/engine/{id}/merchant\n  "
+                )
+            })
+            .collect();
         format!(
             "\nGo on by hand, in a browser. \"Approve\" is a button on the simulator's page.\n\n  \
-             shop       {site}/engine/{SHOP}/\n  \
-             merchant   {site}/engine/{SHOP}/merchant\n  \
+             {}\
              payments   {simulator}/__simulator/payments\n  \
+             webhooks   {simulator}/__simulator/webhooks\n  \
              health     {site}/health\n\n\
              And on the command line: kasse payments list --data {}\n\n\
              Ctrl-C ends it.",
+            shops.concat(),
             data.display()
         )
     }
@@ -288,44 +309,50 @@ fn configuration(
     address: SocketAddr,
     site: &str,
     simulator: &str,
-    unit: &SalesUnit,
+    cast: &Cast,
     data: &Path,
 ) -> Result<Config, Failed> {
     let odd = |error: &dyn std::fmt::Display| {
         Failed::because(format!("the demo's configuration: {error}"))
     };
     let url = |text: &str| Url::parse(text).map_err(|error| odd(&error));
-    let account = AccountId::new("simulator").map_err(|error| odd(&error))?;
     let mut server = Server::new(url(&format!("https://{PUBLIC_HOST}"))?);
     server.listen = address;
     server.data = data.to_path_buf();
-    Ok(Config {
-        server,
-        installation_keys: vec![installation_key(data)?],
-        accounts: vec![Account {
+    let (mut accounts, mut shops) = (Vec::new(), Vec::new());
+    for role in cast.shops {
+        let unit = role.unit();
+        let account = AccountId::new(role.id).map_err(|error| odd(&error))?;
+        accounts.push(Account {
             id: account.clone(),
             environment: Environment::At(url(simulator)?),
             msn: Msn::new(&unit.msn).map_err(|error| odd(&error))?,
-            client_id: unit.client_id.clone(),
-            client_secret: unit.client_secret.clone(),
-            subscription_key: unit.subscription_key.clone(),
+            client_id: unit.client_id,
+            client_secret: unit.client_secret,
+            subscription_key: unit.subscription_key,
             market: None,
             late_capture: false,
-        }],
-        shops: vec![config::Shop {
-            id: ShopId::new(SHOP).map_err(|error| odd(&error))?,
+        });
+        shops.push(config::Shop {
+            id: ShopId::new(role.id).map_err(|error| odd(&error))?,
             engine: "demo-shop".into(),
-            name: "Fjord & Fjell".into(),
+            name: role.name.to_owned(),
             account,
-            api: ApiKind::Ecom,
-            reference_prefix: ReferencePrefix::new(SHOP).map_err(|error| odd(&error))?,
+            api: cast.api,
+            reference_prefix: ReferencePrefix::new(role.id).map_err(|error| odd(&error))?,
             language: Language::En,
             api_keys: Vec::new(),
-            wishes: Wishes::default(),
+            wishes: role.wishes(),
             engine_config: EngineConfig(serde_json::json!({
-                "storefront": "Fjord & Fjell", "site_url": site,
+                "storefront": role.name, "site_url": site, "currency": role.currency,
             })),
-        }],
+        });
+    }
+    Ok(Config {
+        server,
+        installation_keys: vec![installation_key(data)?],
+        accounts,
+        shops,
         sources: Sources::default(),
     })
 }

@@ -21,7 +21,7 @@ pub(crate) fn line(line: &Line<'_>) {
 }
 
 fn columns(at: Timestamp, line: &Line<'_>) -> String {
-    let amount = line.amount.map(kroner).unwrap_or_default();
+    let amount = line.amount.map(written).unwrap_or_default();
     let text = format!(
         "  {}  {:<8}  {:<42}  {:<16}  {amount:>12}  {}",
         at.strftime("%H:%M:%S%.3f"),
@@ -34,7 +34,7 @@ fn columns(at: Timestamp, line: &Line<'_>) -> String {
 }
 
 /// An amount with spaces between the thousands: `1 328.90 NOK`.
-pub(crate) fn kroner(amount: Money) -> String {
+pub(crate) fn written(amount: Money) -> String {
     let decimal = amount.decimal();
     let (whole, decimals) = decimal.split_once('.').unwrap_or((&decimal, "00"));
     let (sign, digits) = whole
@@ -86,7 +86,7 @@ mod tests {
             (100_000_000, "1 000 000.00 NOK"),
             (-99_900, "-999.00 NOK"),
         ] {
-            assert_eq!(kroner(Money::nok(minor)), text);
+            assert_eq!(written(Money::nok(minor)), text);
         }
     }
 }

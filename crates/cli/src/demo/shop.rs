@@ -44,18 +44,34 @@ pub(super) struct Shown {
     pub(super) whole: String,
     /// What the shop keeps by law after it has forgotten the customer.
     pub(super) kept: Vec<String>,
+    events: Vec<String>,
+}
+
+impl Shown {
+    /// How often the shop was told of it.
+    pub(super) fn times(&self, event: &str) -> usize {
+        self.events.iter().filter(|told| *told == event).count()
+    }
 }
 
 #[derive(Deserialize)]
 struct OrderJson {
     number: String,
     state: String,
+    currency: Currency,
     total: String,
     sums: SumsJson,
     #[serde(default)]
     customer: Value,
     #[serde(default)]
     kept: Vec<String>,
+    #[serde(default)]
+    events: Vec<EventJson>,
+}
+
+#[derive(Deserialize)]
+struct EventJson {
+    event: String,
 }
 
 #[derive(Deserialize)]
@@ -96,7 +112,7 @@ impl Shop {
         )?;
         Ok(Made {
             number: order.number,
-            total: money(&order.total)?,
+            total: money(&order.total, order.currency)?,
             state: order.state,
         })
     }
@@ -164,6 +180,7 @@ impl Shop {
         let order = self.client.get(&format!("/orders/{number}")).await?;
         let whole = order.to_string();
         let order: OrderJson = read(order)?;
+        let money = |decimal: &str| money(decimal, order.currency);
         Ok(Shown {
             whole,
             total: money(&order.total)?,
@@ -173,6 +190,7 @@ impl Shop {
                 refunded: money(&order.sums.refunded)?,
                 released: money(&order.sums.released)?,
             },
+            events: order.events.into_iter().map(|told| told.event).collect(),
             customer: (!order.customer.is_null()).then(|| order.customer.to_string()),
             kept: order.kept,
             state: order.state,
@@ -180,9 +198,8 @@ impl Shop {
     }
 }
 
-fn money(decimal: &str) -> Result<Money, String> {
-    Money::parse(decimal, Currency::Nok)
-        .map_err(|error| format!("the shop shows no amount: {error}"))
+fn money(decimal: &str, currency: Currency) -> Result<Money, String> {
+    Money::parse(decimal, currency).map_err(|error| format!("the shop shows no amount: {error}"))
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, String> {

@@ -8,12 +8,12 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use kasse_core::{Money, Reference, ShopId};
+use kasse_core::{Currency, Money, Reference, ShopId};
 use kasse_server::admin;
 
-use super::print::{self, Line, kroner};
+use super::print::{self, Line, written};
 use super::shop::{Checkout, Shop, Shown};
-use super::vipps::{Delivery, Held, User, Vipps};
+use super::vipps::{Delivery, Held, Tells, User, Vipps};
 use crate::output::say;
 
 /// How long a scene may take.
@@ -56,11 +56,13 @@ pub(super) struct Sums {
 
 impl Sums {
     /// Nothing at all.
-    pub(super) const NOTHING: Self = Self::reserved(Money::nok(0));
+    pub(super) const fn nothing(currency: Currency) -> Self {
+        Self::reserved(Money::zero(currency))
+    }
 
     /// Reserved, and nothing else yet.
     pub(super) const fn reserved(amount: Money) -> Self {
-        let nothing = Money::nok(0);
+        let nothing = Money::zero(amount.currency);
         Self {
             reserved: amount,
             captured: nothing,
@@ -99,7 +101,7 @@ impl std::fmt::Display for Sums {
         if self.reserved.is_zero() {
             f.write_str("nothing reserved")?;
         } else {
-            write!(f, "{} reserved", kroner(self.reserved))?;
+            write!(f, "{} reserved", written(self.reserved))?;
         }
         for (sum, name) in [
             (self.captured, "captured"),
@@ -107,7 +109,7 @@ impl std::fmt::Display for Sums {
             (self.released, "released"),
         ] {
             if !sum.is_zero() {
-                write!(f, ", {} {name}", kroner(sum))?;
+                write!(f, ", {} {name}", written(sum))?;
             }
         }
         Ok(())
@@ -122,9 +124,19 @@ pub(super) struct Order {
     pub(super) amount: Money,
 }
 
+/// A shop and its sales unit.
+#[derive(Debug)]
+pub(super) struct Till {
+    /// The shop's name at kasse.
+    pub(super) id: &'static str,
+    pub(super) shop: Shop,
+    pub(super) vipps: Vipps,
+}
+
 /// Everything a scene needs.
 #[derive(Debug)]
 pub(super) struct Stage {
+    id: &'static str,
     shop: Shop,
     vipps: Vipps,
     journal: admin::Client,
@@ -134,10 +146,11 @@ pub(super) struct Stage {
 
 impl Stage {
     /// A stage for one scene: its time begins now.
-    pub(super) fn new(shop: Shop, vipps: Vipps, journal: admin::Client, data: &Path) -> Self {
+    pub(super) fn new(till: &Till, journal: admin::Client, data: &Path) -> Self {
         Self {
-            shop,
-            vipps,
+            id: till.id,
+            shop: till.shop.clone(),
+            vipps: till.vipps.clone(),
             journal,
             data: data.to_path_buf(),
             until: Instant::now() + SCENE_LIMIT,
@@ -187,7 +200,7 @@ impl Stage {
         Ok(())
     }
 
-    /// The app shows what the shop can deliver to an address in Oslo.
+    /// The app shows what the shop can deliver to the customer's address.
     pub(super) async fn deliveries(&self, order: &Order) -> Played<Vec<Delivery>> {
         let offered = done(
             "deliveries are offered",
@@ -206,7 +219,7 @@ impl Stage {
         Ok(offered)
     }
 
-    /// The customer approves in the app. Vipps' callback has had its one attempt when this returns.
+    /// The customer approves in the app. Vipps has tried to tell the shop of it when this returns.
     pub(super) async fn approve(
         &self,
         order: &Order,
@@ -242,33 +255,59 @@ impl Stage {
             self.vipps.remove_consent(user).await,
         )?;
         self.tell("customer", "takes back the consent", order, None, "");
-        if calls.is_empty() || calls.iter().any(|status| *status != Some(200)) {
-            return Err(Failure::new(
-                "kasse answers each consent call with 200",
-                format!("{calls:?}"),
-            ));
-        }
-        Ok(())
+        let (all, none) = (
+            "kasse answers each consent call with 200",
+            "Vipps does not call: it knows no taking back",
+        );
+        let (expected, right) = match self.vipps.tells() {
+            Tells::Callback => {
+                let taken = calls.iter().all(|status| *status == Some(200));
+                (all, !calls.is_empty() && taken)
+            }
+            Tells::Webhook => (none, calls.is_empty()),
+        };
+        self.must(right, expected, format!("{calls:?}"))
     }
 
-    /// Nobody does anything: Vipps' clock is moved.
+    /// Nobody does anything: the clock of Vipps is moved, and kasse's is the same.
     pub(super) async fn nobody_acts_for(&self, time: Duration, order: &Order) -> Played {
         done("Vipps' clock can be moved", self.vipps.advance(time).await)?;
-        let what = format!("nobody acts for {} minutes", time.as_secs() / 60);
+        let minutes = time.as_secs() / 60;
+        let what = if minutes < 120 {
+            format!("nobody acts for {minutes} minutes")
+        } else {
+            format!("nobody acts for {} hours", minutes / 60)
+        };
         self.tell("clock", &what, order, None, "");
         Ok(())
     }
 
     // What goes wrong.
 
-    /// Vipps' next callback for the order never arrives.
-    pub(super) async fn lose_the_callback(&self, order: &Order) -> Played {
-        let fault = self
-            .vipps
-            .fault("callback", "callback_lost", &order.reference)
-            .await;
-        done("the fault can be set", fault)?;
-        self.tell("fault", "the callback will be lost", order, None, "");
+    /// Vipps' next message to the shop about the order, callback or webhook, never arrives.
+    pub(super) async fn lose_the_message(&self, order: &Order) -> Played {
+        self.goes_wrong(order, "lost", "will be lost").await
+    }
+
+    /// Vipps' next message to the shop comes twice.
+    pub(super) async fn double_the_message(&self, order: &Order) -> Played {
+        self.goes_wrong(order, "twice", "will come twice").await
+    }
+
+    /// Vipps' next message to the shop comes after the one that follows it.
+    pub(super) async fn overtake_the_message(&self, order: &Order) -> Played {
+        self.goes_wrong(order, "out_of_order", "will come too late")
+            .await
+    }
+
+    async fn goes_wrong(&self, order: &Order, kind: &str, how: &str) -> Played {
+        // It is for the next one: those before it are on their way, or there.
+        self.all_is_told(order).await?;
+        let word = self.vipps.tells().word();
+        let fault = format!("{word}_{kind}");
+        let set = self.vipps.fault(word, &fault, &order.reference).await;
+        done("the fault can be set", set)?;
+        self.tell("fault", &format!("the {word} {how}"), order, None, "");
         Ok(())
     }
 
@@ -290,6 +329,14 @@ impl Stage {
     }
 
     // What the merchant does.
+
+    /// The merchant captures a part in Vipps' portal, not in the shop.
+    pub(super) async fn capture_in_the_portal(&self, order: &Order, amount: Money) -> Played {
+        let captured = self.vipps.portal_capture(&order.reference, amount).await;
+        done("the portal captures", captured)?;
+        self.tell("merchant", "captures in Vipps' portal", order, amount, "");
+        Ok(())
+    }
 
     /// The merchant captures: a part, or all that is left.
     pub(super) async fn capture(&self, order: &Order, amount: Option<Money>) -> Played {
@@ -330,7 +377,7 @@ impl Stage {
 
     // What must be seen.
 
-    /// The shop shows this state and these sums, to the øre.
+    /// The shop shows this state and these sums, to the last unit.
     pub(super) async fn shop_shows(&self, order: &Order, state: &str, sums: Sums) -> Played<Shown> {
         let expected = format!("the shop shows {} as {state}, {sums}", order.number);
         let shown = self
@@ -354,7 +401,7 @@ impl Stage {
         Ok(shown)
     }
 
-    /// Vipps holds these sums, to the øre, and did each thing as often as this.
+    /// Vipps holds these sums, to the last unit, and did each thing as often as this.
     pub(super) async fn vipps_holds(&self, order: &Order, state: &str, sums: Sums) -> Played<Held> {
         let expected = format!("Vipps holds {} as {state}, {sums}", order.reference);
         let held = self
@@ -376,6 +423,69 @@ impl Stage {
             &format!("{state}: {sums}"),
         );
         Ok(held)
+    }
+
+    /// Vipps has told the shop all there is, as far as it gets through.
+    pub(super) async fn all_is_told(&self, order: &Order) -> Played {
+        self.until("Vipps has told of what was", || async {
+            let held = self.vipps.held(&order.reference).await?;
+            if held.is_being_told() {
+                Err("a webhook is on its way".to_owned())
+            } else {
+                Ok(())
+            }
+        })
+        .await
+    }
+
+    /// kasse took a webhook of this name.
+    pub(super) async fn webhook_taken(&self, order: &Order, name: &str) -> Played {
+        let expected = format!("the webhook {name} of {} is taken", order.reference);
+        self.until(&expected, || async {
+            let held = self.vipps.held(&order.reference).await?;
+            if held.delivered(name) > 0 {
+                Ok(())
+            } else {
+                Err(held.last_words())
+            }
+        })
+        .await?;
+        self.tell(
+            "kasse",
+            &format!("took the webhook {name}"),
+            order,
+            None,
+            "",
+        );
+        Ok(())
+    }
+
+    /// kasse says by when the money has to be captured: so many days after the reservation.
+    pub(super) async fn capture_ends_after(&self, order: &Order, days: i64) -> Played {
+        let expected = format!("{days} days to capture {}", order.reference);
+        let by = self
+            .until(&expected, || async {
+                let payment = self.trace(order).await?.payment;
+                let (Some(at), Some(by)) = (payment.authorised_at, payment.capture_by) else {
+                    return Err("it does not say".to_owned());
+                };
+                let time = by.duration_since(at).as_secs();
+                if time == days * 24 * 60 * 60 {
+                    Ok(by)
+                } else {
+                    Err(format!("{time} s"))
+                }
+            })
+            .await?;
+        let by = by.strftime("until %Y-%m-%d").to_string();
+        self.tell(
+            "kasse",
+            "says how long it can be captured",
+            order,
+            None,
+            &by,
+        );
+        Ok(())
     }
 
     /// The fault that was set has happened. Without it the scene would show nothing.
@@ -404,7 +514,7 @@ impl Stage {
     }
 
     async fn trace(&self, order: &Order) -> Result<admin::TraceView, String> {
-        let shop = ShopId::new(super::SHOP).map_err(|error| error.to_string())?;
+        let shop = ShopId::new(self.id).map_err(|error| error.to_string())?;
         let reference = Reference::new(&order.reference).map_err(|error| error.to_string())?;
         self.journal
             .show(&shop, &reference)

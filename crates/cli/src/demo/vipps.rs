@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kasse_core::Money;
+use kasse_core::{Currency, Money};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +15,27 @@ use crate::http::Client;
 pub(super) struct Vipps {
     client: Client,
     msn: String,
+    currency: Currency,
+    tells: Tells,
+}
+
+/// How Vipps tells a shop that something has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tells {
+    /// By a callback of each payment's own.
+    Callback,
+    /// By webhooks.
+    Webhook,
+}
+
+impl Tells {
+    /// The word for it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Callback => "callback",
+            Self::Webhook => "webhook",
+        }
+    }
 }
 
 /// A customer of Vipps' who is not the usual one.
@@ -54,12 +75,42 @@ pub(super) struct Delivery {
 pub(super) struct Held {
     pub(super) state: String,
     pub(super) sums: Sums,
-    /// How many callbacks left Vipps.
-    pub(super) callbacks_sent: usize,
     operations: Vec<String>,
+    callbacks: Vec<Callback>,
+    webhooks: Vec<Webhook>,
 }
 
 impl Held {
+    /// How often the shop was told that it is reserved.
+    pub(super) fn reservations_told(&self) -> usize {
+        self.callbacks
+            .iter()
+            .filter(|callback| callback.sent)
+            .count()
+            + self.delivered("AUTHORIZED")
+    }
+
+    /// How many webhooks of this name the shop took.
+    pub(super) fn delivered(&self, name: &str) -> usize {
+        let taken = |webhook: &&Webhook| webhook.name == name && webhook.state == "delivered";
+        self.webhooks.iter().filter(taken).count()
+    }
+
+    /// Is a webhook on its way, or waiting to be?
+    pub(super) fn is_being_told(&self) -> bool {
+        let open = |webhook: &Webhook| matches!(webhook.state.as_str(), "waiting" | "sending");
+        self.webhooks.iter().any(open)
+    }
+
+    /// What came of the last message to the shop, in words.
+    pub(super) fn last_words(&self) -> String {
+        let callback = self.callbacks.last().map(Callback::words);
+        let webhook = || self.webhooks.last().map(Webhook::words);
+        callback
+            .or_else(webhook)
+            .unwrap_or_else(|| "tells nobody".to_owned())
+    }
+
     /// How often an operation was done.
     pub(super) fn times(&self, operation: &str) -> usize {
         self.operations
@@ -73,12 +124,14 @@ impl Held {
 #[serde(rename_all = "camelCase")]
 struct Payment {
     state: String,
+    currency: Currency,
     authorised: i64,
     captured: i64,
     refunded: i64,
     released: i64,
     history: Vec<Entry>,
     callbacks: Vec<Callback>,
+    webhooks: Vec<Webhook>,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +141,7 @@ struct Entry {
     operation_success: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Callback {
     told: String,
     sent: bool,
@@ -112,6 +165,42 @@ impl Callback {
     }
 }
 
+#[derive(Debug, Deserialize)]
+struct Webhook {
+    name: String,
+    state: String,
+    attempts: Vec<Attempt>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Attempt {
+    status: Option<u16>,
+    error: Option<String>,
+}
+
+impl Webhook {
+    fn words(&self) -> String {
+        let name = &self.name;
+        match (self.state.as_str(), self.attempts.last()) {
+            ("lost", _) => format!("would send the webhook {name}, but it is lost"),
+            (
+                _,
+                Some(Attempt {
+                    status: Some(status),
+                    ..
+                }),
+            ) => {
+                format!("sends the webhook {name}, answered {status}")
+            }
+            (_, Some(Attempt { error, .. })) => {
+                let why = error.as_deref().unwrap_or("not answered");
+                format!("sends the webhook {name}: {why}")
+            }
+            (_, None) => format!("is about to send the webhook {name}"),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Offer {
@@ -129,19 +218,31 @@ struct OfferedOption {
 }
 
 impl Vipps {
-    /// The simulator at `url`, and a sales unit of its.
-    pub(super) fn new(url: &str, msn: &str) -> Result<Self, String> {
+    /// The simulator at `url`, a sales unit of its with what it takes, and how it tells the shop.
+    pub(super) fn new(
+        url: &str,
+        msn: &str,
+        currency: Currency,
+        tells: Tells,
+    ) -> Result<Self, String> {
         Ok(Self {
             client: Client::new(format!("{url}/__simulator"))?,
             msn: msn.to_owned(),
+            currency,
+            tells,
         })
+    }
+
+    /// How the shop is told.
+    pub(super) const fn tells(&self) -> Tells {
+        self.tells
     }
 
     fn path(&self, reference: &str) -> String {
         format!("/payments/{}/{reference}", self.msn)
     }
 
-    /// The customer opens the link, gives an address in Oslo, and sees what can be delivered.
+    /// The customer opens the link, gives an address, and sees what can be delivered.
     pub(super) async fn deliveries(&self, reference: &str) -> Result<Vec<Delivery>, String> {
         let path = format!("{}/shipping", self.path(reference));
         let offer: Offer = read(self.client.post(&path, &json!({})).await?)?;
@@ -153,13 +254,13 @@ impl Vipps {
         }
         let delivery = |option: OfferedOption| Delivery {
             title: option.shipping_method,
-            cost: Money::nok(option.cost_ore),
+            cost: Money::new(option.cost_ore, self.currency),
             id: option.shipping_method_id,
         };
         Ok(offer.options.into_iter().map(delivery).collect())
     }
 
-    /// The customer approves. Returns what came of the callback, in words.
+    /// The customer approves. Returns what came of telling the shop, in words.
     pub(super) async fn approve(
         &self,
         reference: &str,
@@ -177,25 +278,26 @@ impl Vipps {
         self.act(reference, "approve", &body).await
     }
 
-    /// The customer says no. Returns what came of the callback, in words.
+    /// The customer says no. Returns what came of telling the shop, in words.
     pub(super) async fn reject(&self, reference: &str) -> Result<String, String> {
         self.act(reference, "reject", &json!({})).await
     }
 
     async fn act(&self, reference: &str, what: &str, body: &Value) -> Result<String, String> {
-        #[derive(Deserialize)]
-        struct Acted {
-            callback: Option<Callback>,
-        }
-        let acted = self
-            .client
-            .post(&format!("{}/{what}", self.path(reference)), body)
-            .await?;
-        let callback = read::<Acted>(acted)?.callback;
-        Ok(callback.map_or_else(
-            || "does not call back".to_owned(),
-            |callback| callback.words(),
-        ))
+        let path = format!("{}/{what}", self.path(reference));
+        self.client.post(&path, body).await?;
+        Ok(self.held(reference).await?.last_words())
+    }
+
+    /// A person captures in Vipps' portal.
+    pub(super) async fn portal_capture(
+        &self,
+        reference: &str,
+        amount: Money,
+    ) -> Result<(), String> {
+        let path = format!("{}/portal/capture", self.path(reference));
+        let body = json!({ "amount": amount.minor });
+        self.client.post(&path, &body).await.map(drop)
     }
 
     /// The customer takes back the consent at Vipps. Returns the status of each call to the shop.
@@ -246,20 +348,18 @@ impl Vipps {
     /// The payment as Vipps holds it.
     pub(super) async fn held(&self, reference: &str) -> Result<Held, String> {
         let payment: Payment = read(self.client.get(&self.path(reference)).await?)?;
+        let money = |minor| Money::new(minor, payment.currency);
         let done = |entry: Entry| entry.operation_success.then_some(entry.operation);
         Ok(Held {
             state: payment.state,
             sums: Sums {
-                reserved: Money::nok(payment.authorised),
-                captured: Money::nok(payment.captured),
-                refunded: Money::nok(payment.refunded),
-                released: Money::nok(payment.released),
+                reserved: money(payment.authorised),
+                captured: money(payment.captured),
+                refunded: money(payment.refunded),
+                released: money(payment.released),
             },
-            callbacks_sent: payment
-                .callbacks
-                .iter()
-                .filter(|callback| callback.sent)
-                .count(),
+            callbacks: payment.callbacks,
+            webhooks: payment.webhooks,
             operations: payment.history.into_iter().filter_map(done).collect(),
         })
     }

@@ -13,6 +13,28 @@ fn the_demo_ends_with_0_when_all_nine_scenes_reach_their_end() {
     assert!(out.contains("\n9 of 9 scenes reached their end."), "{out}");
 }
 
+#[test]
+fn over_epayment_it_plays_the_nine_scenes_and_five_more() {
+    let folder = Folder::new("demo-epayment");
+    let (code, out, err) = said(&run(&folder.0, &["demo", "--api", "epayment", "--once"]));
+    assert_eq!(code, Some(0), "{out}\n{err}");
+    assert!(
+        out.contains("\n14 of 14 scenes reached their end."),
+        "{out}"
+    );
+    for shown in [
+        "the webhook will be lost",
+        "has no such call: nothing to do here",
+        "took the webhook CAPTURED",
+        "the webhook will come too late",
+        "887.90 DKK",
+        "111.70 EUR",
+        "nobody acts for 24 hours",
+    ] {
+        assert!(out.contains(shown), "{shown}: {out}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn without_once_it_goes_on_serving_and_keeps_what_is_told_to_be_kept() {
