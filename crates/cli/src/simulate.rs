@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
-use kasse_simulator::{Options, Resolve, SalesUnit, Simulator};
+use kasse_simulator::{Country, Options, Resolve, SalesUnit, Simulator};
 use secrecy::ExposeSecret;
 
 use crate::output::say;
@@ -21,8 +21,9 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "HOST=ADDRESS:PORT")]
     resolve: Vec<Resolve>,
 
-    /// A sales unit with its keys, instead of the well-known test unit. May be repeated
-    #[arg(long, value_name = "MSN,CLIENT_ID,CLIENT_SECRET,KEY", value_parser = unit)]
+    /// A sales unit with its keys, instead of the well-known test unit; in Norway, if DK or FI does
+    /// not follow. May be repeated
+    #[arg(long, value_name = "MSN,CLIENT_ID,CLIENT_SECRET,KEY[,COUNTRY]", value_parser = unit)]
     unit: Vec<SalesUnit>,
 }
 
@@ -70,10 +71,12 @@ fn introduction(url: &str, own_units: bool) -> String {
         "Vipps' payment APIs, simulated: {url}\n\n{keys}\n\
          To begin:\n  \
          POST {url}/accesstoken/get\n  \
-         POST {url}/epayment/v1/payments, or {url}/ecomm/v2/payments\n\n\
+         POST {url}/epayment/v1/payments, or {url}/ecomm/v2/payments\n  \
+         POST {url}/webhooks/v1/webhooks, so that ePayment tells of what happens\n\n\
          Controls:\n  \
          GET  {url}/__simulator/payments                            all payments, whole\n  \
          POST {url}/__simulator/payments/MSN/ORDERID/approve        as the customer; also reject, decline, shipping\n  \
+         POST {url}/__simulator/payments/MSN/ORDERID/portal/capture as the merchant in Vipps' portal; also refund, cancel\n  \
          POST {url}/__simulator/clock   {{\"advanceSeconds\": 660}}     moves its clock\n  \
          POST {url}/__simulator/faults  {{\"on\", \"kind\", \"times\"}}     makes something go wrong\n  \
          GET  {url}/__simulator/webhooks                            what is registered, and what came of each webhook\n  \
@@ -84,19 +87,31 @@ fn introduction(url: &str, own_units: bool) -> String {
 
 fn unit(text: &str) -> Result<SalesUnit, String> {
     // A secret may hold anything but a comma.
+    let wrong = || {
+        "write it as MSN,CLIENT_ID,CLIENT_SECRET,KEY: four parts, none empty; NO, DK or FI may follow"
+            .to_owned()
+    };
     let parts: Vec<&str> = text.split(',').collect();
-    match parts.as_slice() {
-        [msn, client_id, client_secret, key] if parts.iter().all(|part| !part.is_empty()) => {
-            Ok(SalesUnit {
-                msn: (*msn).to_owned(),
-                client_id: (*client_id).to_owned(),
-                client_secret: (*client_secret).into(),
-                subscription_key: (*key).into(),
-                ..SalesUnit::default()
-            })
-        }
-        _ => Err("write it as MSN,CLIENT_ID,CLIENT_SECRET,KEY: four parts, none empty".into()),
+    let [msn, client_id, client_secret, key, country @ ..] = parts.as_slice() else {
+        return Err(wrong());
+    };
+    let country = match country {
+        [] | ["NO"] => Country::No,
+        ["DK"] => Country::Dk,
+        ["FI"] => Country::Fi,
+        _ => return Err(wrong()),
+    };
+    if parts.iter().any(|part| part.is_empty()) {
+        return Err(wrong());
     }
+    Ok(SalesUnit {
+        msn: (*msn).to_owned(),
+        client_id: (*client_id).to_owned(),
+        client_secret: (*client_secret).into(),
+        subscription_key: (*key).into(),
+        country,
+        ..SalesUnit::default()
+    })
 }
 
 #[cfg(test)]
@@ -104,14 +119,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_unit_has_four_parts() {
-        assert_eq!(unit("012345,id,s=e+c/r,key").unwrap().msn, "012345");
+    fn a_unit_has_four_parts_and_may_have_a_country() {
+        let norwegian = unit("012345,id,s=e+c/r,key").unwrap();
+        assert_eq!(norwegian.msn, "012345");
+        assert_eq!(norwegian.country, Country::No);
+        let finnish = unit("012345,id,s=e+c/r,key,FI").unwrap();
+        assert_eq!(finnish.country, Country::Fi);
         for text in [
             "",
             "123456",
             "123456,id,secret",
             "123456,id,,key",
             "1,2,3,4,5",
+            "1,2,3,4,fi",
+            "1,2,3,4,SE",
+            "1,2,3,4,DK,FI",
         ] {
             assert!(unit(text).is_err(), "{text}");
         }

@@ -250,3 +250,53 @@ async fn a_capture_or_refund_that_is_wrong_is_refused_with_the_documented_group_
         );
     }
 }
+
+#[tokio::test]
+async fn a_sales_unit_has_its_countrys_currency() {
+    let arguments = [
+        "simulate",
+        "--unit",
+        "234567,danish,secret,dk-key,DK",
+        "--unit",
+        "345678,finnish,secret,fi-key,FI",
+    ];
+    let mut simulator = Running::start(&Folder::new("countries").0, &arguments);
+    let url = simulator.after("simulated: ");
+    for (msn, client, key, own, other) in [
+        ("234567", "danish", "dk-key", "DKK", "EUR"),
+        ("345678", "finnish", "fi-key", "EUR", "NOK"),
+    ] {
+        let key = ("Ocp-Apim-Subscription-Key", key);
+        let keys = [("client_id", client), ("client_secret", "secret"), key];
+        let token = format!("{url}/accesstoken/get");
+        let (_, token) = ask(Method::POST, &token, &keys, &Value::Null).await;
+        let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+        for (currency, status) in [(own, StatusCode::CREATED), (other, StatusCode::BAD_REQUEST)] {
+            let reference = format!("acme-shop-{msn}-{currency}");
+            let headers = [
+                ("Authorization", bearer.as_str()),
+                key,
+                JSON,
+                ("Merchant-Serial-Number", msn),
+                ("Idempotency-Key", reference.as_str()),
+            ];
+            let body = json!({
+                "amount": { "currency": currency, "value": 49_900 },
+                "paymentMethod": { "type": "WALLET" },
+                "reference": reference,
+                "returnUrl": "https://example.com/back",
+                "userFlow": "WEB_REDIRECT",
+                "paymentDescription": "One pair of socks.",
+            });
+            let create = format!("{url}/epayment/v1/payments");
+            let (answered, answer) = ask(Method::POST, &create, &headers, &body).await;
+            assert_eq!(answered, status, "{msn} {currency}: {answer}");
+        }
+    }
+    let (code, _, err) = crate::running::said(&crate::running::run(
+        &Folder::new("no-country").0,
+        &["simulate", "--unit", "234567,danish,secret,dk-key,SE"],
+    ));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("NO, DK or FI may follow"), "{err}");
+}
