@@ -130,6 +130,9 @@ impl PaymentApi for BentApi {
     fn needs_webhooks(&self) -> bool {
         self.api.needs_webhooks()
     }
+    fn writes_late(&self) -> bool {
+        self.api.writes_late()
+    }
     fn token_chars(&self) -> usize {
         self.api.token_chars()
     }

@@ -449,6 +449,10 @@ pub trait PaymentApi: Debug + Send + Sync + 'static {
     /// payment names its own address.
     fn needs_webhooks(&self) -> bool;
 
+    /// Does Vipps write who paid, and where it goes, a little after the approval? Then a reservation
+    /// without them is looked at again before it is told.
+    fn writes_late(&self) -> bool;
+
     /// How many characters of the token Vipps takes: what is left of ours is cut off, when it is
     /// sent and when it is compared.
     fn token_chars(&self) -> usize;

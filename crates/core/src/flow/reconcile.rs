@@ -176,6 +176,13 @@ impl Flow {
         };
         let mut commands = journal.commands(id).await?;
         let before = payment.clone();
+        let read = read.map(|found| {
+            found.map(|mut truth| {
+                truth.incomplete |=
+                    api.writes_late() && lacks(&payment, &commands, &truth, cx.now());
+                truth
+            })
+        });
         let result = match read {
             // The shop cannot be told so of an express payment: where does it go?
             Ok(Some(truth)) if self.comes_soon(cx, &payment, &truth) && held(&payment, &truth) => {
@@ -488,6 +495,18 @@ fn found_again(payment: &mut Payment, truth: &Truth, commands: &[Command]) -> Ve
         }
         _ => Vec::new(),
     }
+}
+
+/// Is there nothing yet of what goes with a reservation: a delivery of an express payment (one that
+/// is free does not show in the sums), or what the customer was asked to share? An hour later it is
+/// not waited for any more.
+fn lacks(payment: &Payment, commands: &[Command], truth: &Truth, now: Timestamp) -> bool {
+    let young = payment
+        .authorised_at
+        .is_none_or(|at| span(at, now) < Duration::from_secs(3600));
+    let nowhere = payment.express && truth.delivery.is_none();
+    let nobody = truth.personal.is_none() && !wishes(commands).scope.is_empty();
+    truth.state == TruthState::Authorised && young && (nowhere || nobody)
 }
 
 /// Did the shop ask for more than the payment: who paid?

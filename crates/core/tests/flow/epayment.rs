@@ -444,11 +444,37 @@ async fn an_express_payment_is_told_when_vipps_says_where_it_goes() {
         let mut state = w.vipps.0.lock().unwrap();
         state.incomplete = false;
         state.personal.insert("acme-1001".into(), ada());
+        state.delivery.insert("acme-1001".into(), free());
     }
     w.seconds(3).await;
     assert_eq!(w.told().last().unwrap(), "1001 authorised 10000/0/0/0");
     assert_eq!(w.books.lock().unwrap().names["1001"], Some("Ada".into()));
-    assert!(w.now(&payment).await.notes.is_empty());
+    let notes = w.now(&payment).await.notes;
+    assert!(!notes.iter().any(|note| note.text.contains("where it goes")));
+}
+
+fn free() -> Delivered {
+    Delivered {
+        wire_id: "pickup.1.2".into(),
+        title: "pickup".into(),
+        cost: Money::nok(0),
+        option: None,
+    }
+}
+
+/// A delivery that is free does not show in the sums: without it the address is still to come.
+#[tokio::test(start_paused = true)]
+async fn an_express_payment_with_a_free_delivery_waits_for_it_too() {
+    let w = World::on(API);
+    let payment = w.pay(express(&w)).await;
+    w.approve(&payment).await;
+    w.seconds(5).await;
+    assert_eq!(w.told(), ["1001 initiated 0/0/0/0"]);
+    let mut state = w.vipps.0.lock().unwrap();
+    state.delivery.insert("acme-1001".into(), free());
+    drop(state);
+    w.seconds(3).await;
+    assert_eq!(w.told().last().unwrap(), "1001 authorised 10000/0/0/0");
 }
 
 #[tokio::test(start_paused = true)]

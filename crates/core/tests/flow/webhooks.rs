@@ -40,6 +40,9 @@ impl PaymentApi for Hooked {
     fn needs_webhooks(&self) -> bool {
         true
     }
+    fn writes_late(&self) -> bool {
+        false
+    }
     fn token_chars(&self) -> usize {
         self.0.token_chars()
     }

@@ -328,6 +328,9 @@ impl PaymentApi for FakeVipps {
     fn needs_webhooks(&self) -> bool {
         self.1 == ApiKind::Epayment
     }
+    fn writes_late(&self) -> bool {
+        self.1 == ApiKind::Epayment
+    }
     fn token_chars(&self) -> usize {
         match self.1 {
             ApiKind::Ecom => 64,

@@ -269,6 +269,9 @@ impl PaymentApi for Wire {
     fn needs_webhooks(&self) -> bool {
         self.1 == ApiKind::Epayment
     }
+    fn writes_late(&self) -> bool {
+        false
+    }
     fn token_chars(&self) -> usize {
         64
     }

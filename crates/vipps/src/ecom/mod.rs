@@ -138,6 +138,10 @@ impl PaymentApi for Ecom {
         false
     }
 
+    fn writes_late(&self) -> bool {
+        false
+    }
+
     fn token_chars(&self) -> usize {
         64
     }

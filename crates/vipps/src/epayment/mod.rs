@@ -202,6 +202,10 @@ impl PaymentApi for Epayment {
         true
     }
 
+    fn writes_late(&self) -> bool {
+        true
+    }
+
     fn token_chars(&self) -> usize {
         requests::TOKEN
     }

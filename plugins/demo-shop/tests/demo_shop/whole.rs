@@ -64,6 +64,9 @@ impl PaymentApi for OneVipps {
     fn needs_webhooks(&self) -> bool {
         false
     }
+    fn writes_late(&self) -> bool {
+        false
+    }
     fn token_chars(&self) -> usize {
         64
     }
