@@ -33,7 +33,10 @@ pub(crate) fn on(rule: &'static str) -> bool {
 /// A callback that tells a rejection counts for more than what was read.
 #[cfg(feature = "mutants")]
 pub(crate) fn believe(hints: &[crate::journal::InboxItem], truth: &mut crate::api::Truth) {
-    let told = |body: &bytes::Bytes| String::from_utf8_lossy(body).contains("REJECTED");
+    let told = |body: &bytes::Bytes| {
+        let said = String::from_utf8_lossy(body);
+        said.contains("REJECTED") || said.contains("\"ABORTED\"")
+    };
     if hints.iter().filter_map(|hint| hint.body.as_ref()).any(told) {
         truth.state = crate::api::TruthState::Ended(crate::api::Ending::Unsaid);
         truth.operations.clear();

@@ -48,6 +48,16 @@ impl fmt::Display for ApiKind {
     }
 }
 
+impl ApiKind {
+    /// Its word in the configuration: `ecom`, `epayment`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ecom => "ecom",
+            Self::Epayment => "epayment",
+        }
+    }
+}
+
 /// Keys for one sales unit at Vipps.
 #[derive(Debug, Clone)]
 pub struct Account {

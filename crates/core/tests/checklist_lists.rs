@@ -11,13 +11,23 @@ fn all() -> Vec<List> {
 }
 
 #[test]
-fn no_id_is_there_twice_and_each_check_is_named_after_its_item() {
+fn no_api_has_an_id_twice_and_each_check_is_named_after_its_item() {
     let mut seen = BTreeSet::new();
     for list in all() {
+        // The same check may be asked of both: then it is the same one.
+        let mut seen = |id: &str| seen.insert((list.api.word(), id.to_owned()));
         for item in &list.items {
-            assert!(seen.insert(item.id.clone()), "{} is there twice", item.id);
+            assert!(seen(&item.id), "{} is there twice", item.id);
             let ours = item.id.starts_with("x.");
             assert_eq!(list.is_ours(), ours, "{} stands in {}", item.id, list.id);
+            let of_vipps = item.id.starts_with(&format!("{}.", list.api.word()));
+            assert_eq!(
+                !list.is_ours(),
+                of_vipps,
+                "{} stands in {}",
+                item.id,
+                list.id
+            );
             for check in &item.checks {
                 let word = check.id.strip_prefix(&format!("{}.", item.id));
                 let plain = |word: &str| {
@@ -27,7 +37,7 @@ fn no_id_is_there_twice_and_each_check_is_named_after_its_item() {
                             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
                 };
                 assert!(word.is_some_and(plain), "{} under {}", check.id, item.id);
-                assert!(seen.insert(check.id.clone()), "{} is there twice", check.id);
+                assert!(seen(&check.id), "{} is there twice", check.id);
             }
         }
     }
@@ -113,17 +123,21 @@ fn every_check_says_what_is_done_what_is_seen_and_where_to_look() {
 fn the_lists_hold_every_item_of_vipps_and_at_least_eighty_checks() {
     let lists = all();
     let of = |id: &str| lists.iter().find(|list| list.id == id).expect("the list");
-    let sections = |wanted: &str| {
-        of("ecom")
+    let sections = |id: &str, wanted: &str| {
+        of(id)
             .items
             .iter()
             .filter(|item| item.section == wanted)
             .count()
     };
-    assert_eq!(sections("Endpoints to integrate"), 8);
-    assert_eq!(sections("Quality assurance"), 4);
-    assert_eq!(sections("Avoid integration pitfalls"), 5);
-    assert_eq!(sections("Go-live evidence"), 2);
+    for (id, [endpoints, quality, pitfalls, evidence]) in
+        [("ecom", [8, 4, 5, 2]), ("epayment", [6, 5, 7, 4])]
+    {
+        assert_eq!(sections(id, "Endpoints to integrate"), endpoints);
+        assert_eq!(sections(id, "Quality assurance"), quality);
+        assert_eq!(sections(id, "Avoid integration pitfalls"), pitfalls);
+        assert_eq!(sections(id, "Go-live evidence"), evidence);
+    }
     let checks = |id: &str| {
         of(id)
             .items
@@ -133,6 +147,8 @@ fn the_lists_hold_every_item_of_vipps_and_at_least_eighty_checks() {
     };
     assert!(checks("ecom") >= 44, "{}", checks("ecom"));
     assert!(checks("ecom-x") >= 44, "{}", checks("ecom-x"));
+    let epayment = checks("epayment") + checks("epayment-x");
+    assert!(epayment >= 100, "{epayment}");
 }
 
 #[test]

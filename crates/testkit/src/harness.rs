@@ -22,27 +22,58 @@ use crate::run::Checklist;
 /// # }
 /// ```
 pub fn run_as_tests(host: Arc<dyn Host>, role: Role) -> ExitCode {
+    run_lists_as_tests(host, &["ecom"], role)
+}
+
+/// The same for these lists: `ecom`, `epayment`, or both. Where there are several, the tests of our own
+/// checks of a later one have its name before theirs: `epayment/x.once.double-click`.
+pub fn run_lists_as_tests(host: Arc<dyn Host>, names: &[&str], role: Role) -> ExitCode {
     let mut arguments = Arguments::from_args();
     if !host.at_once() {
         // One engine serves all.
         arguments.test_threads = Some(1);
     }
-    let checklist = list("ecom")
-        .map_err(|error| error.to_string())
-        .and_then(|lists| Checklist::of(host, lists).map_err(|error| error.to_string()));
-    let checklist = match checklist {
-        Ok(checklist) => Arc::new(checklist.role(role)),
-        Err(why) => {
-            eprintln!("the checklist cannot be run: {why}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let trials: Vec<Trial> = checklist
-        .checks()
-        .into_iter()
+    let mut trials = Vec::new();
+    let mut first: Option<Arc<Checklist>> = None;
+    for name in names {
+        let checklist = list(name)
+            .map_err(|error| error.to_string())
+            .and_then(|lists| {
+                let checklist = match &first {
+                    None => Checklist::of(Arc::clone(&host), lists).map(|made| made.role(role)),
+                    Some(first) => first.beside(lists),
+                };
+                checklist.map_err(|error| error.to_string())
+            });
+        let checklist = match checklist {
+            Ok(checklist) => Arc::new(checklist),
+            Err(why) => {
+                eprintln!("the checklist cannot be run: {why}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let before = first.as_ref().map(|_| format!("{name}/"));
+        trials.extend(trials_of(&checklist, &before.unwrap_or_default()));
+        first.get_or_insert(checklist);
+    }
+    if trials.is_empty() {
+        eprintln!("the checklist has no checks");
+        return ExitCode::FAILURE;
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A test for each check.
+fn trials_of(checklist: &Arc<Checklist>, before: &str) -> Vec<Trial> {
+    let checks = checklist.checks().into_iter();
+    checks
         .map(|(facts, level)| {
-            let (checklist, facts) = (Arc::clone(&checklist), facts.clone());
-            Trial::test(facts.id.clone(), move || {
+            let (checklist, facts) = (Arc::clone(checklist), facts.clone());
+            let name = match facts.id.strip_prefix("x.") {
+                Some(_) => format!("{before}{}", facts.id),
+                None => facts.id.clone(),
+            };
+            Trial::test(name, move || {
                 let result = checklist.one(&facts, level);
                 match result.judged.verdict {
                     Verdict::Fail | Verdict::HarnessError => Err(Failed::from(
@@ -56,10 +87,5 @@ pub fn run_as_tests(host: Arc<dyn Host>, role: Role) -> ExitCode {
                 }
             })
         })
-        .collect();
-    if trials.is_empty() {
-        eprintln!("the checklist has no checks");
-        return ExitCode::FAILURE;
-    }
-    libtest_mimic::run(&arguments, trials).exit_code()
+        .collect()
 }

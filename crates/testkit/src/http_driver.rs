@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use kasse_core::Transport;
 use kasse_core::checklist::{Ability, Act, Acted, Cart, DriverError, Placed, ShopDriver, Shown};
+use kasse_core::{ApiKind, Transport};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -24,6 +24,9 @@ const SHOWN: usize = 300;
 pub(crate) struct Able {
     /// The engine's name, for the report.
     pub(crate) engine: String,
+    /// The generation of Vipps' API that the shop uses in kasse's configuration.
+    #[serde(default = "ecom")]
+    pub(crate) api: ApiKind,
     /// The shop's name in kasse's URLs.
     pub(crate) shop: String,
     /// The shop's name for customers.
@@ -42,6 +45,10 @@ pub(crate) struct Able {
     two_zones: Option<[Place; 2]>,
     /// A request of the engine's own kind to kasse that is not signed, or wrongly.
     unsigned: Option<Unsigned>,
+}
+
+const fn ecom() -> ApiKind {
+    ApiKind::Ecom
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -24,6 +24,6 @@ mod stage;
 
 pub use broken::{Broken, Instead, JournalHooks};
 pub use engine::Engine;
-pub use harness::run_as_tests;
+pub use harness::{run_as_tests, run_lists_as_tests};
 pub use remote::Target;
 pub use run::Checklist;

@@ -52,6 +52,7 @@ impl RemoteBench {
         let shop = driver.shop();
         let bench = Self {
             facts: BenchFacts {
+                api: shop.api,
                 shop: shop.shop.clone(),
                 shop_name: shop.shop_name.clone(),
                 prefix: shop.reference_prefix.clone(),
@@ -163,7 +164,9 @@ impl Bench for RemoteBench {
             | Need::SecondAccount
             | Need::Logs
             | Need::Trace
-            | Need::DirectCapture => false,
+            | Need::DirectCapture
+            // They are registered by whoever runs it, and one is lost at a time.
+            | Need::Webhooks => false,
         }
     }
 

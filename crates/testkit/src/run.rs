@@ -12,7 +12,7 @@ use kasse_core::checklist::{
     Bench, CheckFacts, CheckResult, Done, Evidence, Host, Item, ItemResult, Judged, Level, List,
     Role, Stop, Verdict, Waivers, checks, judge, run_check,
 };
-use kasse_core::{Error, ErrorKind, Who};
+use kasse_core::{ApiKind, Error, ErrorKind, Who};
 
 use crate::broken::Broken;
 use crate::logs::Logs;
@@ -51,7 +51,7 @@ pub struct Checklist {
 #[derive(Debug)]
 enum Ground {
     /// Each on a stage of its own, within the process.
-    Stages(Surroundings),
+    Stages(Surroundings, ApiKind),
     /// On a kasse that runs already.
     Running(Box<Running>),
 }
@@ -68,7 +68,7 @@ impl Ground {
     /// May several checks run at the same time?
     fn at_once(&self) -> bool {
         match self {
-            Self::Stages(surroundings) => surroundings.host.at_once(),
+            Self::Stages(surroundings, _) => surroundings.host.at_once(),
             // There is one shop, with one stock.
             Self::Running(..) => false,
         }
@@ -79,9 +79,27 @@ impl Checklist {
     /// These lists, on this engine, in a merchant's role.
     ///
     /// # Errors
-    /// The engine's calls cannot be listened for.
+    /// The lists are not all for one API; the engine's calls cannot be listened for.
     pub fn of(host: Arc<dyn Host>, lists: Vec<List>) -> Result<Self, Error> {
-        Ok(Self::upon(Ground::Stages(Surroundings::of(host)?), lists))
+        let api = api_of(&lists)?;
+        let ground = Ground::Stages(Surroundings::of(host)?, api);
+        Ok(Self::upon(ground, lists))
+    }
+
+    /// Other lists, on the same engine and in the same role: they may be for the other API.
+    ///
+    /// # Errors
+    /// They are not all for one API, or (of a kasse that runs already) for another than its shop uses.
+    pub fn beside(&self, lists: Vec<List>) -> Result<Self, Error> {
+        match &self.ground {
+            Ground::Stages(surroundings, _) => {
+                let ground = Ground::Stages(surroundings.clone(), api_of(&lists)?);
+                Ok(Self::upon(ground, lists).role(self.role))
+            }
+            Ground::Running(running) => {
+                Ok(Self::on(running.target.clone(), lists)?.role(self.role))
+            }
+        }
     }
 
     /// These lists, on a kasse that runs already, in a merchant's role. What needs more than HTTP
@@ -89,10 +107,20 @@ impl Checklist {
     /// after the other, and time goes by for real.
     ///
     /// # Errors
-    /// kasse, the simulator or the shop's driver does not answer.
+    /// kasse, the simulator or the shop's driver does not answer; the shop uses another API than the
+    /// lists are for.
     pub fn on(target: Target, lists: Vec<List>) -> Result<Self, Error> {
+        let api = api_of(&lists)?;
         let engine = in_real_time(async {
             let bench = RemoteBench::set_up(&target).await?;
+            let used = bench.facts().api;
+            if used != api {
+                return Err(format!(
+                    "the shop's driver says that the shop uses the API {}, and the list is for {}",
+                    used.word(),
+                    api.word()
+                ));
+            }
             Ok(bench.engine().to_owned())
         })
         .map_err(|why| {
@@ -138,7 +166,11 @@ impl Checklist {
     /// With these waivers.
     #[must_use]
     pub fn waivers(mut self, waivers: Waivers) -> Self {
-        self.waivers = waivers;
+        // Those of the other API wait for its own run.
+        self.waivers = match self.lists.first() {
+            Some(list) => waivers.for_api(list.api),
+            None => waivers,
+        };
         self
     }
 
@@ -254,9 +286,9 @@ impl Checklist {
 
     fn subject(&self, results: &[ListResult]) -> Subject {
         let (engine, system, bench) = match &self.ground {
-            Ground::Stages(surroundings) => {
+            Ground::Stages(surroundings, api) => {
                 let system = on_stage(self.broken.rule, Logs::default(), |logs| async {
-                    let stage = Stage::set_up(surroundings, 0, self.broken, logs).await;
+                    let stage = Stage::set_up(surroundings, *api, 0, self.broken, logs).await;
                     stage.map(|stage| stage.system()).unwrap_or_default()
                 });
                 (
@@ -289,8 +321,8 @@ impl Checklist {
             .map_or(0, |place| place.saturating_add(1));
         let logs = Logs::default();
         let played = match &self.ground {
-            Ground::Stages(surroundings) => on_stage(self.broken.rule, logs, |logs| async {
-                let stage = Stage::set_up(surroundings, place, self.broken, logs).await?;
+            Ground::Stages(surroundings, api) => on_stage(self.broken.rule, logs, |logs| async {
+                let stage = Stage::set_up(surroundings, *api, place, self.broken, logs).await?;
                 let (done, evidence) = play(facts, &stage, ENDLESS).await?;
                 let panicked = || {
                     let why = "kasse or its adapter panicked: the standard error says where";
@@ -330,6 +362,22 @@ impl Checklist {
             measured_ms: ms(started),
         }
     }
+}
+
+/// The API that all of these lists are for.
+fn api_of(lists: &[List]) -> Result<ApiKind, Error> {
+    let mut apis = lists.iter().map(|list| list.api);
+    let first = apis.next().unwrap_or(ApiKind::Ecom);
+    if apis.all(|api| api == first) {
+        return Ok(first);
+    }
+    Err(Error::new(
+        ErrorKind::Configuration,
+        Who::Shop,
+        "The checklist cannot be run",
+        "its lists are for two generations of Vipps' API.",
+        "Run one after the other.",
+    ))
 }
 
 async fn play(

@@ -191,7 +191,9 @@ impl Transport for MortalTransport {
         }
         let changes = request.method() != Method::GET
             && request.uri().host() == Some(&*self.vipps)
-            && request.uri().path().starts_with("/ecomm/");
+            && ["/ecomm/", "/epayment/"]
+                .iter()
+                .any(|api| request.uri().path().starts_with(api));
         let answer = self.transport.send(request, limit).await;
         if changes {
             self.life.reaches(Moment::VippsDid).await;

@@ -12,16 +12,17 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response};
 use jiff::Timestamp;
+use kasse_core::api::Wire;
 use kasse_core::checklist::{
     Bench, BenchFacts, Fate, Host, Need, SHOP, ShopDriver, StandIn, Trouble, World,
 };
-use kasse_core::flow::{FlowOptions, InstallationKeys, Shop, Unobserved};
+use kasse_core::flow::{ApplyWebhooks, FlowOptions, InstallationKeys, Shop, Unobserved};
 use kasse_core::journal::{Filter, Journal, MemoryJournal};
 use kasse_core::registry::{EngineConfig, Setup};
 use kasse_core::{
-    Account, AccountId, ApiKind, CallerKey, Context, CountedIds, Currency, Environment, Error,
-    ErrorKind, Flow, Ids, Language, Money, Msn, OrderId, Outcome, Part, Reference, ReferencePrefix,
-    Runtime, ShopId, Target, TokioRuntime, Transport, TransportError,
+    Account, AccountId, ApiKind, CallerKey, Context, CountedIds, Environment, Error, ErrorKind,
+    Flow, Ids, Language, Money, Msn, OrderId, Outcome, Part, ReceiptWish, Reference,
+    ReferencePrefix, Runtime, ShopId, Target, TokioRuntime, Transport, TransportError, Wishes,
 };
 use kasse_simulator::{Dial, Dialling, Options, SalesUnit, Simulator};
 use kasse_vipps::Ecom;
@@ -46,6 +47,7 @@ const DIRECT_MSN: &str = "777777";
 /// How long a call over a pipe may take, by the stage's clock, where its maker does not say.
 const PATIENCE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Vipps, kasse and a shop.
 #[derive(Debug)]
@@ -56,6 +58,8 @@ pub(crate) struct Stage {
     logs: Logs,
     host: Arc<dyn Host>,
     broken: Broken,
+    /// What the shop pays by now.
+    api: Mutex<ApiKind>,
     journal: Arc<MemoryJournal>,
     ids: Arc<dyn Ids>,
     clock: TokioRuntime,
@@ -63,6 +67,10 @@ pub(crate) struct Stage {
     account: Mutex<&'static str>,
     data: PathBuf,
     swept: AtomicU64,
+    /// Does the shop want receipts?
+    receipts: AtomicBool,
+    /// When the webhooks were seen to last.
+    seen_to: Mutex<Option<Timestamp>>,
     panicked: Arc<AtomicBool>,
 }
 
@@ -224,6 +232,7 @@ impl Stage {
     /// lists; no two checks' orders have the same reference.
     pub(crate) async fn set_up(
         surroundings: &Surroundings,
+        api: ApiKind,
         place: usize,
         broken: Broken,
         logs: Logs,
@@ -297,6 +306,7 @@ impl Stage {
         std::fs::create_dir_all(&data).map_err(|error| problem(&error))?;
         let stage = Self {
             facts: BenchFacts {
+                api,
                 shop: SHOP.into(),
                 shop_name: SHOP_NAME.into(),
                 prefix: format!("chk{place}"),
@@ -310,6 +320,7 @@ impl Stage {
             logs,
             host: Arc::clone(host),
             broken,
+            api: Mutex::new(api),
             journal: Arc::new(MemoryJournal::new()),
             ids: Arc::new(CountedIds::default()),
             clock: TokioRuntime::starting_at(start),
@@ -317,9 +328,11 @@ impl Stage {
             account: Mutex::new("main"),
             data,
             swept: AtomicU64::new(0),
+            receipts: AtomicBool::new(false),
+            seen_to: Mutex::default(),
             panicked: Arc::default(),
         };
-        stage.start_kasse().map_err(|error| problem(&error))?;
+        stage.start_kasse().await.map_err(|error| problem(&error))?;
         Ok(stage)
     }
 
@@ -340,7 +353,7 @@ impl Stage {
         self.panicked.load(Ordering::SeqCst)
     }
 
-    fn start_kasse(&self) -> Result<(), Error> {
+    async fn start_kasse(&self) -> Result<(), Error> {
         self.end_kasse();
         self.journal.give_up_leases();
         let bad = |error: kasse_core::IdError| {
@@ -375,9 +388,13 @@ impl Stage {
         if let Some(broken) = self.broken.options {
             broken(&mut options);
         }
-        let mut api: Arc<dyn kasse_core::api::PaymentApi> = Arc::new(Ecom::new());
+        let mut wire = match self.facts.api {
+            ApiKind::Ecom => Wire::from(Ecom::new()),
+            // A shop that moved to it has payments of the other generation still.
+            ApiKind::Epayment => kasse_vipps::wire(),
+        };
         if let Some(broken) = self.broken.api {
-            api = broken(api);
+            wire.apis = wire.apis.into_iter().map(broken).collect();
         }
         let accounts = [("main", MSN), ("other", OTHER_MSN), ("direct", DIRECT_MSN)]
             .into_iter()
@@ -388,7 +405,7 @@ impl Stage {
             life: Arc::clone(&life),
             broken: self.broken.journal,
         });
-        let flow = Flow::new(options, context, journal, vec![api], accounts)?;
+        let flow = Flow::new(options, context, journal, wire, accounts)?;
         let id = ShopId::new(SHOP).map_err(bad)?;
         let engine_url = self
             .facts
@@ -412,14 +429,18 @@ impl Stage {
             real_time: self.hub.real.is_some(),
         });
         let account = *self.account.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wishes = Wishes::default();
+        if self.receipts.load(Ordering::SeqCst) {
+            wishes.receipt = ReceiptWish::AtCreate;
+        }
         let shop = Shop {
             id,
             name: SHOP_NAME.into(),
             account: AccountId::new(account).map_err(bad)?,
-            api: ApiKind::Ecom,
+            api: *self.api.lock().unwrap_or_else(PoisonError::into_inner),
             prefix: ReferencePrefix::new(self.facts.prefix.clone()).map_err(bad)?,
             language: Language::En,
-            wishes: kasse_core::Wishes::default(),
+            wishes,
         };
         flow.add_shop(shop, adapter)?;
         *self
@@ -427,7 +448,36 @@ impl Stage {
             .kasse
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(Kasse { flow, life });
+        self.see_to_webhooks().await;
         Ok(())
+    }
+
+    /// What kasse's server does about webhooks at its start, and daily.
+    async fn see_to_webhooks(&self) {
+        let now = self.clock.now();
+        *self.seen_to.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        let Some(Kasse { flow, life }) = self.hub.kasse() else {
+            return;
+        };
+        if !flow.needs_webhooks() {
+            return;
+        }
+        let how = ApplyWebhooks {
+            unattended: true,
+            ..ApplyWebhooks::default()
+        };
+        let done = life
+            .while_it_lasts(flow.webhooks_apply(flow.context(), how))
+            .await;
+        if let Some(Err(error)) = done {
+            tracing::warn!(%error, "the webhooks were not seen to");
+        }
+    }
+
+    /// Is it a day since that was done?
+    fn webhooks_are_due(&self) -> bool {
+        let last = *self.seen_to.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_none_or(|last| kasse_core::span(last, self.clock.now()) >= DAY)
     }
 
     fn end_kasse(&self) {
@@ -453,9 +503,10 @@ impl Stage {
     }
 
     /// The shop gets another account's keys.
-    fn move_to(&self, account: &'static str) -> Result<(), Trouble> {
+    async fn move_to(&self, account: &'static str) -> Result<(), Trouble> {
         *self.account.lock().unwrap_or_else(PoisonError::into_inner) = account;
         self.start_kasse()
+            .await
             .map_err(|error| Trouble::Impossible(error.to_string()))
     }
 
@@ -494,8 +545,9 @@ impl Bench for Stage {
 
     fn has(&self, need: Need) -> bool {
         match need {
+            Need::DirectCapture => self.facts.api == ApiKind::Ecom,
+            Need::Webhooks => self.facts.api == ApiKind::Epayment,
             Need::Clock
-            | Need::DirectCapture
             | Need::CallAsVipps
             | Need::Restart
             | Need::EngineWeather
@@ -545,6 +597,9 @@ impl Bench for Stage {
                 Some(every) => count.is_multiple_of(every),
             };
             if due && let Some(Kasse { flow, life }) = self.hub.kasse() {
+                if self.webhooks_are_due() {
+                    self.see_to_webhooks().await;
+                }
                 // As its server does: the next sweep is not this one's victim.
                 let sweep = AssertUnwindSafe(flow.sweep()).catch_unwind();
                 if let Some(Err(_)) = life.while_it_lasts(sweep).await {
@@ -566,9 +621,32 @@ impl Bench for Stage {
             }
             Fate::Start => self
                 .start_kasse()
+                .await
                 .map_err(|error| Trouble::Impossible(error.to_string()))?,
-            Fate::OtherAccount => self.move_to("other")?,
-            Fate::DirectCapture => self.move_to("direct")?,
+            Fate::OtherAccount => self.move_to("other").await?,
+            Fate::DirectCapture => self.move_to("direct").await?,
+            Fate::Receipts => {
+                self.receipts.store(true, Ordering::SeqCst);
+                self.start_kasse()
+                    .await
+                    .map_err(|error| Trouble::Impossible(error.to_string()))?;
+            }
+            Fate::RenewWebhooks => {
+                let flow = self.flow()?;
+                let how = ApplyWebhooks {
+                    renew: true,
+                    ..ApplyWebhooks::default()
+                };
+                flow.webhooks_apply(flow.context(), how)
+                    .await
+                    .map_err(|error| Trouble::Impossible(error.to_string()))?;
+            }
+            Fate::Api(api) => {
+                *self.api.lock().unwrap_or_else(PoisonError::into_inner) = api;
+                self.start_kasse()
+                    .await
+                    .map_err(|error| Trouble::Impossible(error.to_string()))?;
+            }
             Fate::EngineAnswerLost => self.weather.lose_answer(),
             Fate::EngineAway => self.weather.away(true),
             Fate::EngineSlow(time) => self.weather.slow(time),
@@ -660,14 +738,13 @@ impl Bench for Stage {
             .payment(&shop, reference)
             .await
             .map_err(|error| impossible(&error))?;
+        let currency = payment.amount.currency;
         let target = Target {
             at: payment.order,
             reference: Some(reference.clone()),
             key: CallerKey::new(self.ids.next()).ok(),
         };
-        let part = amount.map_or_else(Part::rest, |minor| {
-            Part::of(Money::new(minor, Currency::Nok))
-        });
+        let part = amount.map_or_else(Part::rest, |minor| Part::of(Money::new(minor, currency)));
         let cx = flow.context().clone();
         let outcome = match verb {
             "capture" => flow.capture(&cx, &target, &part).await,

@@ -95,6 +95,10 @@ impl Driver {
                 words: text(&answer, "shopper").unwrap_or_else(|| words(&answer)),
             });
         }
+        if status == StatusCode::ACCEPTED {
+            let words = "The payment is being started. Please try again in a moment.".to_owned();
+            return Ok(Paying::Refused { words });
+        }
         let url = text(&answer, "redirect")
             .and_then(|url| Url::parse(&url).ok())
             .ok_or_else(|| DriverError::Other(format!("no address in {answer}")))?;

@@ -7,7 +7,7 @@ use kasse_demo_shop::checklist::HOST;
 
 fn main() -> ExitCode {
     match (HOST.open)() {
-        Ok(host) => kasse_testkit::run_as_tests(host, Role::Platform),
+        Ok(host) => kasse_testkit::run_lists_as_tests(host, &["ecom", "epayment"], Role::Platform),
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match (HOST.open)() {
-        Ok(host) => kasse_testkit::run_as_tests(host, Role::Platform),
+        Ok(host) => kasse_testkit::run_lists_as_tests(host, &["ecom", "epayment"], Role::Platform),
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE

@@ -57,7 +57,8 @@ pub(crate) struct Checklist {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Failures that are let pass for now: tables `[[waiver]]` with check, reason and until
+    /// Failures that are let pass for now: tables `[[waiver]]` with check, reason, until and, where it is
+    /// for one alone, api
     #[arg(long, value_name = "FILE")]
     waivers: Option<PathBuf>,
 }
@@ -65,7 +66,8 @@ pub(crate) struct Checklist {
 /// Which items, and for whom.
 #[derive(Debug, Args)]
 struct Which {
-    /// The list: ecom is Vipps' and the stricter one beside it; ecom-x the stricter one alone
+    /// The list: ecom is Vipps' for the eCom API and the stricter one beside it; ecom-x the stricter one
+    /// alone; epayment and epayment-x are those for the ePayment API
     #[arg(long, value_name = "LIST", default_value = "ecom")]
     list: String,
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::shop::ShopDriver;
-use crate::Reference;
+use crate::{ApiKind, Reference};
 
 /// Vipps, kasse and one shop, standing ready for one check.
 ///
@@ -99,6 +99,8 @@ pub trait Bench: Send + Sync {
 /// What is known of a bench.
 #[derive(Debug, Clone)]
 pub struct BenchFacts {
+    /// The generation of Vipps' API that the shop uses.
+    pub api: ApiKind,
     /// The shop's name in kasse's URLs.
     pub shop: String,
     /// The shop's name for customers.
@@ -135,6 +137,8 @@ pub enum Need {
     DirectCapture,
     /// kasse can be sent a call of one's own making, with a payment's right token.
     CallAsVipps,
+    /// Vipps tells by webhooks, and they can be looked at, forged and held up.
+    Webhooks,
 }
 
 impl Need {
@@ -149,6 +153,7 @@ impl Need {
             Self::Trace => "the operator's view of a payment cannot be read",
             Self::DirectCapture => "the sales unit cannot be made to capture directly",
             Self::CallAsVipps => "kasse cannot be called with a payment's own token",
+            Self::Webhooks => "Vipps' webhooks cannot be steered",
         }
     }
 }
@@ -166,6 +171,13 @@ pub enum Fate {
     /// The shop has the other sales unit's keys from now on; the old keys stay configured. kasse is
     /// started anew.
     OtherAccount,
+    /// The shop makes its next payments by this generation of Vipps' API, with the keys it has. kasse
+    /// is started anew.
+    Api(ApiKind),
+    /// The shop wants a receipt with each payment from now on. kasse is started anew.
+    Receipts,
+    /// kasse's operator renews the registrations of webhooks, and their secrets with them.
+    RenewWebhooks,
     /// New payments are made on a sales unit with direct capture. kasse is started anew.
     DirectCapture,
     /// The engine is away.

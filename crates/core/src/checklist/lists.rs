@@ -4,23 +4,26 @@ use serde::{Deserialize, Serialize};
 
 use super::bench::Need;
 use super::shop::Ability;
+use crate::ApiKind;
 
 /// The lists that this version has, as they are in `lists/`.
-const LISTS: [&str; 2] = [
+const LISTS: [&str; 4] = [
     include_str!("lists/ecom.toml"),
     include_str!("lists/ecom-x.toml"),
+    include_str!("lists/epayment.toml"),
+    include_str!("lists/epayment-x.toml"),
 ];
 
 /// One list: Vipps' own, or our stricter one beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct List {
-    /// `ecom`, or `ecom-x` for the stricter one beside it.
+    /// `ecom` or `epayment`, with `-x` for the stricter one beside it.
     pub id: String,
     /// Its name for people.
     pub name: String,
-    /// Which API it is for: `ecom`.
-    pub api: String,
+    /// Which API it is for: `ecom`, `epayment`.
+    pub api: ApiKind,
     /// Which edition of Vipps' list it follows.
     pub revision: String,
     /// Where it comes from.
@@ -172,7 +175,7 @@ pub fn lists() -> Result<Vec<List>, ListError> {
 }
 
 /// The lists that a name on the command line means: `ecom` is Vipps' list and the stricter one
-/// beside it, `ecom-x` the stricter one alone.
+/// beside it, `ecom-x` the stricter one alone; so with `epayment`.
 ///
 /// # Errors
 /// See [`ListError`].
@@ -180,7 +183,7 @@ pub fn list(name: &str) -> Result<Vec<List>, ListError> {
     let all = lists()?;
     let found: Vec<List> = all
         .iter()
-        .filter(|list| list.id == name || list.api == name)
+        .filter(|list| list.id == name || list.api.word() == name)
         .cloned()
         .collect();
     if found.is_empty() {
@@ -194,6 +197,6 @@ pub fn list(name: &str) -> Result<Vec<List>, ListError> {
 impl List {
     /// Is it ours, and scored apart from Vipps' own?
     pub fn is_ours(&self) -> bool {
-        self.id != self.api
+        self.id != self.api.word()
     }
 }

@@ -28,5 +28,8 @@ pub use shop::{
     ShownCustomer, StandIn, Standing,
 };
 pub use verdict::{CheckResult, ItemResult, Judged, Verdict, judge};
-pub use vipps::{CallbackReport, Exchange, Held, HistoryEntry, Offer, Offered, Operated};
+pub use vipps::{
+    CallbackReport, Exchange, Held, HistoryEntry, Offer, Offered, Operated, RegisteredWebhook,
+    WebhookAttempt, WebhookReport,
+};
 pub use waivers::{Waiver, WaiverError, Waivers};

@@ -674,6 +674,14 @@ impl<'a> Run<'a> {
         vipps::exchanges(self.bench, None).await
     }
 
+    /// The webhooks that are registered at Vipps, of all sales units.
+    ///
+    /// # Errors
+    /// Vipps does not answer.
+    pub async fn registered(&self) -> Done<Vec<vipps::RegisteredWebhook>> {
+        vipps::registered(self.bench).await
+    }
+
     /// The customer takes back the consent at Vipps. Gives the status of each call to the shop.
     ///
     /// # Errors

@@ -15,13 +15,23 @@ use super::bench::{Bench, DieAt, Fate};
 use super::run::{Call, Done, Stop};
 use super::shop::{Act, Shown};
 use crate::flow::harmless_part;
+use crate::{ApiKind, Currency, Money};
 
 /// A payment, as Vipps holds it. Amounts in minor units.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
+    /// The generation of the API that made it.
+    #[serde(default = "ecom")]
+    pub api: ApiKind,
+    /// Of all its amounts.
+    #[serde(default = "kroner")]
+    pub currency: Currency,
     /// Where it stands: `initiated`, `reserved`, `voided`, …
     pub state: String,
+    /// The same in ePayment's words: `CREATED`, `AUTHORIZED`, `ABORTED`, `EXPIRED`, `TERMINATED`.
+    #[serde(default)]
+    pub epayment_state: String,
     /// Is it an express payment?
     pub express: bool,
     /// The amount of the initiate.
@@ -44,9 +54,45 @@ pub struct Held {
     pub user_sees: Option<String>,
     /// What was done.
     pub history: Vec<HistoryEntry>,
-    /// The callbacks.
+    /// The callbacks, where the API has such.
     pub callbacks: Vec<CallbackReport>,
+    /// The webhooks, where the API has such.
+    #[serde(default)]
+    pub webhooks: Vec<WebhookReport>,
 }
+
+const fn ecom() -> ApiKind {
+    ApiKind::Ecom
+}
+
+const fn kroner() -> Currency {
+    Currency::Nok
+}
+
+impl Held {
+    /// What Vipps told kasse of it, by whichever way: a line for each callback, or for each webhook but
+    /// the one that says that the payment was made.
+    pub fn told(&self) -> Vec<CallbackReport> {
+        let by_webhook = self
+            .webhooks
+            .iter()
+            .filter(|webhook| webhook.name != CREATED);
+        let by_webhook = by_webhook.map(|webhook| CallbackReport {
+            told: webhook.name.clone(),
+            sent: !webhook.attempts.is_empty(),
+            status: webhook.attempts.last().and_then(|attempt| attempt.status),
+        });
+        self.callbacks.iter().cloned().chain(by_webhook).collect()
+    }
+
+    /// One of its amounts.
+    pub fn money(&self, minor: i64) -> Money {
+        Money::new(minor, self.currency)
+    }
+}
+
+/// The webhook that a payment was made: nobody waits for it.
+const CREATED: &str = "CREATED";
 
 /// A line of a payment's history at Vipps.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -58,6 +104,12 @@ pub struct HistoryEntry {
     pub operation: String,
     /// Did it happen?
     pub operation_success: bool,
+    /// The same in ePayment's words: `CREATED`, `AUTHORIZED`, `CAPTURED`, …
+    #[serde(default)]
+    pub event: String,
+    /// Vipps' own name of it.
+    #[serde(default)]
+    pub transaction_id: String,
     /// The request's key; empty where it had none.
     pub request_id: String,
     /// The text.
@@ -75,6 +127,43 @@ pub struct CallbackReport {
     pub status: Option<u16>,
 }
 
+/// A webhook as it went, or did not.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookReport {
+    /// The event that it tells: `AUTHORIZED`, …
+    pub name: String,
+    /// The event's own name at Vipps.
+    pub psp_reference: String,
+    /// `waiting`, `delivered`, `lost`, …
+    pub state: String,
+    /// How often it was sent, the oldest first.
+    pub attempts: Vec<WebhookAttempt>,
+}
+
+/// One attempt to deliver a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WebhookAttempt {
+    /// When.
+    pub at: Timestamp,
+    /// What kasse answered.
+    pub status: Option<u16>,
+}
+
+/// A registration of webhooks, as Vipps holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegisteredWebhook {
+    /// Vipps' id of it.
+    pub id: String,
+    /// The sales unit; `None`: a partner's.
+    pub msn: Option<String>,
+    /// Where it goes.
+    pub url: String,
+    /// The events.
+    pub events: Vec<String>,
+}
+
 /// A delivery that the app offers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,6 +176,12 @@ pub struct Offered {
     pub cost_ore: i64,
     /// Is it chosen unless the customer chooses another?
     pub is_default: bool,
+    /// Its group's `type`, where the API has groups.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+    /// Its group's `brand`, where the API has groups.
+    #[serde(default)]
+    pub brand: Option<String>,
 }
 
 /// What came of asking for deliveries.
@@ -158,24 +253,60 @@ impl Exchange {
         serde_json::from_str(&self.request).unwrap_or_default()
     }
 
-    /// Which operation it is: `token`, `initiate`, `capture`, `cancel`, `refund`, `details`; or
-    /// `callback`, `shipping`, `consent` where Vipps called.
+    /// The key under which it is done once, where it has one: `X-Request-Id`, or `Idempotency-Key`.
+    pub fn key(&self) -> Option<&str> {
+        self.header("x-request-id")
+            .or_else(|| self.header("idempotency-key"))
+    }
+
+    /// Was it answered well?
+    pub fn succeeded(&self) -> bool {
+        self.status
+            .is_some_and(|status| (200..300).contains(&status))
+    }
+
+    /// Which operation it is: `token`, `initiate`, `capture`, `cancel`, `refund`, `details` (in ePayment
+    /// the payment itself), `events`, `register`, `registrations`, `unregister`, `receipt`, `link`,
+    /// `userinfo`; or where Vipps called `callback` (a webhook, too), `created` (the webhook that a
+    /// payment was made), `shipping`, `consent`.
     pub fn operation(&self) -> &'static str {
         let path = self.url.split('?').next().unwrap_or_default();
         let last = path.rsplit('/').next().unwrap_or_default();
-        match (self.to_vipps(), last) {
-            (true, "get") => "token",
-            (true, "payments") => "initiate",
-            (true, "capture") => "capture",
-            (true, "cancel") => "cancel",
-            (true, "refund") => "refund",
-            (true, "details" | "status") => "details",
-            (false, "shippingDetails") => "shipping",
-            (false, _) if path.contains("/v2/consents/") => "consent",
-            (false, _) => "callback",
-            _ => "other",
+        if self.to_vipps() {
+            return match (self.method.as_str(), last) {
+                (_, "get") if path.starts_with("/accesstoken/") => "token",
+                ("POST", "webhooks") => "register",
+                ("GET", "webhooks") => "registrations",
+                ("DELETE", _) if path.starts_with("/webhooks/") => "unregister",
+                ("PUT", _) if path.starts_with("/order-management/") => "link",
+                _ if path.starts_with("/order-management/") => "receipt",
+                _ if path.contains("/userinfo/") => "userinfo",
+                (_, "payments") => "initiate",
+                (_, "capture") => "capture",
+                (_, "cancel") => "cancel",
+                (_, "refund") => "refund",
+                (_, "events") => "events",
+                (_, "details" | "status") => "details",
+                ("GET", _) if path.starts_with("/epayment/v1/payments/") => "details",
+                _ => "other",
+            };
+        }
+        let path =
+            Url::parse(&self.url).map_or_else(|_| path.to_owned(), |url| url.path().to_owned());
+        let shipping = path.starts_with("/vipps/") && path.contains("/x/");
+        match last {
+            "shippingDetails" => "shipping",
+            _ if shipping => "shipping",
+            _ if path.contains("/v2/consents/") => "consent",
+            _ if is_webhook(&path) && self.json().get("name") == Some(&CREATED.into()) => "created",
+            _ => "callback",
         }
     }
+}
+
+/// Is it an address to which Vipps sends webhooks?
+fn is_webhook(path: &str) -> bool {
+    path.starts_with("/webhooks/")
 }
 
 pub(super) async fn control<T: DeserializeOwned>(
@@ -246,7 +377,54 @@ pub(super) async fn operate(
     body: &Value,
 ) -> Done<Operated> {
     let path = format!("{}/{what}", find(bench, reference).await?);
-    control(bench, Method::POST, &path, Some(body)).await
+    let mut operated: Operated = control(bench, Method::POST, &path, Some(body)).await?;
+    if bench.facts().api == ApiKind::Epayment {
+        operated.callback = held(bench, reference).await?.told().pop();
+    }
+    Ok(operated)
+}
+
+/// What befalls a callback befalls the webhook, where the API tells by webhooks.
+fn as_webhook_fault(on: &str, mut fault: Value) -> (&str, Value) {
+    if on != "callback" {
+        return (on, fault);
+    }
+    let kind = fault.get_mut("kind");
+    if let Some(Value::String(kind)) = kind
+        && let Some(what) = kind.strip_prefix("callback_")
+    {
+        *kind = format!("webhook_{what}");
+    }
+    ("webhook", fault)
+}
+
+/// A callback of one's own making as a webhook of one's own making.
+fn as_webhook_forgery(callback: &Value) -> Value {
+    let mut webhook = callback.clone();
+    let Some(fields) = webhook.as_object_mut() else {
+        return webhook;
+    };
+    if let Some(status) = fields.remove("status") {
+        let name = match status.as_str().unwrap_or_default() {
+            "RESERVED" | "RESERVE" | "SALE" => "AUTHORIZED",
+            "REJECTED" => "ABORTED",
+            "CANCELLED" => "TERMINATED",
+            "RESERVE_FAILED" | "SALE_FAILED" => "EXPIRED",
+            other => other,
+        };
+        let name = name.to_owned();
+        fields.insert("name".into(), name.into());
+    }
+    if let Some(token) = fields.remove("token") {
+        let signature = match token.as_str().unwrap_or_default() {
+            "right" => "right",
+            "none" => "none",
+            "wrong" => "wrong",
+            _ => "other_secret",
+        };
+        fields.insert("signature".into(), signature.into());
+    }
+    webhook
 }
 
 pub(super) async fn control_payment(
@@ -255,8 +433,24 @@ pub(super) async fn control_payment(
     what: &str,
     body: &Value,
 ) -> Done<Value> {
-    let path = format!("{}/{what}", find(bench, reference).await?);
-    control(bench, Method::POST, &path, Some(body)).await
+    let webhook = what == "forge-callback" && bench.facts().api == ApiKind::Epayment;
+    let path = find(bench, reference).await?;
+    if webhook {
+        let body = as_webhook_forgery(body);
+        return control(
+            bench,
+            Method::POST,
+            &format!("{path}/forge-webhook"),
+            Some(&body),
+        )
+        .await;
+    }
+    control(bench, Method::POST, &format!("{path}/{what}"), Some(body)).await
+}
+
+/// What is registered at Vipps, of all sales units.
+pub(super) async fn registered(bench: &dyn Bench) -> Done<Vec<RegisteredWebhook>> {
+    control(bench, Method::GET, "/webhooks", None).await
 }
 
 pub(super) async fn offer(
@@ -275,7 +469,10 @@ pub(super) async fn fault(
     on: &str,
     kind: Value,
 ) -> Done {
-    let mut fault = kind;
+    let (on, mut fault) = match bench.facts().api {
+        ApiKind::Ecom => (on, kind),
+        ApiKind::Epayment => as_webhook_fault(on, kind),
+    };
     if let Some(fields) = fault.as_object_mut() {
         fields.insert("on".into(), on.into());
         if let Some(reference) = reference {
@@ -370,6 +567,30 @@ const HARMLESS: &[&str] = &[
     "code",
     "message",
     "statusCode",
+    "reference",
+    "pspReference",
+    "name",
+    "state",
+    "success",
+    "idempotencyKey",
+    "currency",
+    "value",
+    "modificationAmount",
+    "authorizedAmount",
+    "cancelledAmount",
+    "captureGuaranteedUntil",
+    "cancelTransactionOnly",
+    "paymentDescription",
+    "userFlow",
+    "type",
+    "brand",
+    "id",
+    "shippingOptionId",
+    "expiresAt",
+    "minimumUserAge",
+    "title",
+    "reason",
+    "traceId",
 ];
 
 /// Headers whose values are neither secret nor personal.
@@ -392,6 +613,11 @@ pub(super) fn shown_call(exchange: &Exchange) -> Call {
     // The prefix holds a secret of kasse's, and what follows is a customer's id.
     let path = match path.find("/v2/consents/") {
         Some(_) => "…/v2/consents/…".to_owned(),
+        // So does the last segment here.
+        None if !exchange.to_vipps() && is_webhook(&path) => {
+            let account = path.rsplit_once('/').map_or("", |(account, _)| account);
+            format!("{account}/…")
+        }
         None => path,
     };
     let headers = exchange
@@ -403,7 +629,12 @@ pub(super) fn shown_call(exchange: &Exchange) -> Call {
         })
         .filter(|(_, value)| value != "…")
         .collect();
-    let body = |text: &str| harmless_part(text.as_bytes(), HARMLESS).unwrap_or_default();
+    // `name` is an event's or a delivery's, but for here, where it is a person's.
+    let of_person = exchange.operation() == "userinfo";
+    let body = |text: &str| match of_person {
+        true => String::new(),
+        false => harmless_part(text.as_bytes(), HARMLESS).unwrap_or_default(),
+    };
     Call {
         way: if exchange.to_vipps() {
             "to Vipps"
@@ -448,6 +679,10 @@ pub(super) fn fate_words(fate: Fate) -> String {
         }
         Fate::Start => "kasse starts".into(),
         Fate::OtherAccount => "the shop gets the keys of another sales unit".into(),
+        Fate::Api(ApiKind::Ecom) => "the shop pays by the eCom API from now on".into(),
+        Fate::Api(ApiKind::Epayment) => "the shop pays by the ePayment API from now on".into(),
+        Fate::Receipts => "the shop wants a receipt with each payment from now on".into(),
+        Fate::RenewWebhooks => "kasse's operator renews the webhooks' secret".into(),
         Fate::DirectCapture => "the sales unit captures directly from now on".into(),
         Fate::EngineAnswerLost => {
             "the engine will do what it is told next, and its answer will be lost".into()

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::lists::List;
+use crate::ApiKind;
 
 /// One waiver.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -15,6 +16,9 @@ pub struct Waiver {
     pub reason: String,
     /// The last day that it holds: `2027-01-31`.
     pub until: Date,
+    /// The API, where it holds for one alone. Our own checks are asked of both.
+    #[serde(default)]
+    pub api: Option<ApiKind>,
 }
 
 /// All waivers of a run. One for a check that passes is stale, and fails; so does one that ended.
@@ -58,6 +62,7 @@ impl Waivers {
         for (at, waiver) in waivers.all.iter().enumerate() {
             let known = lists
                 .iter()
+                .filter(|list| waiver.api.is_none_or(|api| list.api == api))
                 .flat_map(|list| &list.items)
                 .flat_map(|item| &item.checks)
                 .any(|check| check.id == waiver.check);
@@ -67,7 +72,10 @@ impl Waivers {
             if waiver.reason.trim().is_empty() {
                 return Err(WaiverError::NoReason(waiver.check.clone()));
             }
-            let twice = |other: &Waiver| other.check == waiver.check;
+            let twice = |other: &Waiver| {
+                let apis = other.api.zip(waiver.api);
+                other.check == waiver.check && apis.is_none_or(|(one, other)| one == other)
+            };
             if waivers.all.iter().skip(at.saturating_add(1)).any(twice) {
                 return Err(WaiverError::Twice(waiver.check.clone()));
             }
@@ -78,5 +86,13 @@ impl Waivers {
     /// The waiver for a check.
     pub fn of(&self, check: &str) -> Option<&Waiver> {
         self.all.iter().find(|waiver| waiver.check == check)
+    }
+
+    /// Those that hold for an API.
+    #[must_use]
+    pub fn for_api(mut self, api: ApiKind) -> Self {
+        self.all
+            .retain(|waiver| waiver.api.is_none_or(|of| of == api));
+        self
     }
 }

@@ -470,9 +470,10 @@ async fn an_express_payment_with_a_free_delivery_waits_for_it_too() {
     w.approve(&payment).await;
     w.seconds(5).await;
     assert_eq!(w.told(), ["1001 initiated 0/0/0/0"]);
-    let mut state = w.vipps.0.lock().unwrap();
-    state.delivery.insert("acme-1001".into(), free());
-    drop(state);
+    {
+        let mut state = w.vipps.0.lock().unwrap();
+        state.delivery.insert("acme-1001".into(), free());
+    }
     w.seconds(3).await;
     assert_eq!(w.told().last().unwrap(), "1001 authorised 10000/0/0/0");
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::Money;
 use crate::checklist::{Done, Exchange, Held, Order, Run, Shown, Standing};
 
@@ -10,6 +12,23 @@ pub(super) async fn initiates(run: &Run<'_>) -> Done<Vec<Exchange>> {
     let mut calls = run.all_calls().await?;
     calls.retain(|call| call.operation() == "initiate");
     Ok(calls)
+}
+
+/// The amount that a request asks for, in minor units, wherever the API has it: as it is written.
+pub(super) fn amount_as_written(call: &Exchange) -> Option<Value> {
+    let body = call.json();
+    [
+        "/transaction/amount",
+        "/modificationAmount/value",
+        "/amount/value",
+    ]
+    .into_iter()
+    .find_map(|at| body.pointer(at).cloned())
+}
+
+/// The same as a number.
+pub(super) fn amount(call: &Exchange) -> Option<i64> {
+    amount_as_written(call)?.as_i64()
 }
 
 /// The shop shows that it stands so.
@@ -31,16 +50,15 @@ pub(super) fn done(held: &Held, operation: &str) -> usize {
         .count()
 }
 
-/// The X-Request-Ids of requests, each once.
+/// The keys of requests, each once.
 pub(super) fn keys(calls: &[Exchange]) -> BTreeSet<&str> {
     let keys = calls.iter();
-    keys.map(|call| call.header("x-request-id").unwrap_or("none"))
-        .collect()
+    keys.map(|call| call.key().unwrap_or("none")).collect()
 }
 
 /// They are one request that was repeated: one key, one body.
 pub(super) fn same_request(run: &Run<'_>, calls: &[Exchange]) -> Done {
-    run.expect("X-Request-Ids of the requests", 1, keys(calls).len())?;
+    run.expect("keys of the requests", 1, keys(calls).len())?;
     let bodies: BTreeSet<&str> = calls.iter().map(|call| call.request.as_str()).collect();
     run.expect("bodies of the requests", 1, bodies.len())
 }

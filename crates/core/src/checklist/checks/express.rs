@@ -175,14 +175,15 @@ pub(super) fn listed(options: &[Offered]) -> String {
     }
     let words: Vec<String> = options
         .iter()
-        .map(|option| format!("{} {}", option.shipping_method, cost(option)))
+        .map(|option| format!("{} {}", option.shipping_method, price(option)))
         .collect();
     words.join(", ")
 }
 
-/// What a delivery costs.
-pub(super) fn cost(option: &Offered) -> Money {
-    Money::new(option.cost_ore, Currency::Nok)
+/// What a delivery costs, without its currency.
+pub(super) fn price(option: &Offered) -> String {
+    // All have two decimals.
+    Money::new(option.cost_ore, Currency::Nok).decimal()
 }
 
 /// One that is not chosen beforehand, and costs something where there is such a one.
@@ -218,6 +219,7 @@ pub(super) async fn delivered(
         held.amount.saturating_add(chosen.cost_ore),
         held.authorised,
     )?;
+    let held_price = held.money(chosen.cost_ore);
     let id = held.shipping.map(|shipping| shipping.shipping_method_id);
     run.expect(
         "the delivery at Vipps",
@@ -232,7 +234,7 @@ pub(super) async fn delivered(
     let (name, price) = shown
         .delivery
         .clone()
-        .unwrap_or_else(|| ("none".to_owned(), Money::nok(0)));
+        .unwrap_or_else(|| ("none".to_owned(), Money::zero(shown.total.currency)));
     run.expect_that(
         "the delivery that the shop shows",
         &chosen.shipping_method,
@@ -240,7 +242,7 @@ pub(super) async fn delivered(
         !name.is_empty()
             && (name.contains(&chosen.shipping_method) || chosen.shipping_method.contains(&name)),
     )?;
-    run.expect("its price at the shop", cost(chosen), price)?;
+    run.expect("its price at the shop", held_price, price)?;
     run.expect(
         "the order's total at the shop",
         held.authorised,

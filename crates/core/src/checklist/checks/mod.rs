@@ -9,8 +9,11 @@ mod asked;
 mod controls;
 mod ecom;
 mod ending;
+mod epayment;
 mod express;
+mod hooks;
 mod page;
+mod refusals;
 mod steps;
 mod sums;
 mod words;
@@ -46,7 +49,8 @@ use checks;
 
 /// All checks, those of each list in one piece.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    ecom::modules().into_iter().chain(x::modules()).flatten()
+    let vipps = ecom::modules().into_iter().chain(epayment::modules());
+    vipps.chain(x::modules()).flatten()
 }
 
 /// The check of an id.

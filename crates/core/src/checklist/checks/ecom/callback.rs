@@ -210,8 +210,8 @@ async fn declined(run: &Run<'_>, order: &Order, status: &str) -> Done {
 /// The callback had its one attempt, said this, and was taken by kasse.
 async fn told(run: &Run<'_>, order: &Order, status: &str) -> Done {
     let held = run.held(order).await?;
-    let callbacks: Vec<_> = held
-        .callbacks
+    let told = held.told();
+    let callbacks: Vec<_> = told
         .iter()
         .map(|callback| (callback.told.as_str(), callback.status))
         .collect();

@@ -13,6 +13,10 @@ checks! {
     "ecom.callbacks.after-return" => after_return,
     "ecom.callbacks.fast" => fast,
     "ecom.callbacks.kept" => kept,
+    "epayment.webhooks.before-return" => before_return,
+    "epayment.webhooks.after-return" => after_return,
+    "epayment.webhooks.fast" => fast,
+    "epayment.webhooks.kept" => kept,
 }
 
 /// The customer takes so long in the app at the least.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::super::refusals::{self, No};
 use super::super::{steps, sums, words};
 use super::checks;
 use crate::Money;
@@ -14,6 +15,9 @@ checks! {
     "ecom.capture.too-much" => too_much,
     "ecom.capture.direct" => direct,
     "ecom.capture.too-late" => too_late,
+    "epayment.capture.full" => full,
+    "epayment.capture.partial" => partial,
+    "epayment.capture.too-much" => too_much,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -28,15 +32,8 @@ async fn full(run: &Run<'_>) -> Done {
         .await?;
     let captures = steps::calls(run, &order, "capture").await?;
     run.expect("capture requests", 1, captures.len())?;
-    let key = captures
-        .first()
-        .and_then(|call| call.header("x-request-id"));
-    run.expect_that(
-        "its X-Request-Id",
-        "one",
-        key.unwrap_or("none"),
-        key.is_some(),
-    )?;
+    let key = captures.first().and_then(|call| call.key());
+    run.expect_that("its key", "one", key.unwrap_or("none"), key.is_some())?;
     let held = run.held(&order).await?;
     run.expect("captured at Vipps", held.authorised, held.captured)?;
     run.expect(
@@ -131,8 +128,10 @@ async fn too_late(run: &Run<'_>) -> Done {
     run.pass(181 * DAY).await?;
     let words = run.must_not(&order, &Act::Capture(None)).await?;
     let refused = steps::calls(run, &order, "capture").await?;
-    let over = refused.iter().any(|call| call.response.contains("\"98\""));
-    run.expect("Vipps refuses the capture with Payment/98", true, over)?;
+    let over = refused
+        .iter()
+        .any(|call| refusals::refused(run, No::CaptureLate, call));
+    run.expect("Vipps refuses the capture as too late", true, over)?;
     words::reads(
         run,
         "that the time to capture is over",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::refusals::{self, No};
 use super::super::{steps, words};
 use super::checks;
 use crate::checklist::{Cart, Done, Exchange, Fate, Order, Run, Shown, Standing};
@@ -13,6 +14,9 @@ checks! {
     "ecom.details.untouched" => untouched,
     "ecom.details.other-unit" => other_unit,
     "ecom.details.expired-data" => expired_data,
+    "epayment.get.decides" => decides,
+    "epayment.get.untouched" => untouched,
+    "epayment.get.other-unit" => other_unit,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -110,7 +114,7 @@ async fn other_unit(run: &Run<'_>) -> Done {
         )?;
         run.expect("its answer", Some(200), call.status)?;
     }
-    let unknown = json!({"kind": "error", "status": 400, "group": "Merchant", "code": "35"});
+    let unknown = refusals::fault(run, No::NotYours, 400);
     run.fault(&order, "details", unknown).await?;
     hint(run, &order, "RESERVED").await?;
     read_since(run, &order, before.saturating_add(read.len())).await?;

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
+use super::super::refusals::refusal;
 use super::super::{asked, steps};
 use super::checks;
+use crate::ApiKind;
 use crate::checklist::{Act, Acted, Cart, Done, Order, Paying, Run, Standing, Stop};
 
 checks! {
@@ -17,6 +19,13 @@ checks! {
     "ecom.errors.used-reference" => used_reference,
     "ecom.errors.unclear" => unclear,
     "ecom.errors.other-shapes" => other_shapes,
+    "epayment.errors.customer" => customer,
+    "epayment.errors.merchant" => merchant,
+    "epayment.errors.commands" => commands,
+    "epayment.errors.ours" => ours,
+    "epayment.errors.used-reference" => used_reference,
+    "epayment.errors.unclear" => unclear,
+    "epayment.errors.other-shapes" => other_shapes,
 }
 
 /// Words of Vipps' interface, which tell a customer nothing.
@@ -30,11 +39,100 @@ const JARGON: &[&str] = &[
     "client_id",
     "HTTP",
     "orderId",
+    "traceId",
+    "ErrorCode",
+    "extraDetails",
 ];
 
-/// An error in Vipps' own shape.
-fn error(status: u16, group: &str, code: &str) -> Value {
-    json!({ "kind": "error", "status": status, "group": group, "code": code })
+/// Refusals, by group and code. ePayment has no groups: the trace has its name there.
+type Codes = &'static [(&'static str, &'static str)];
+
+/// The group under which support reads the errors of ePayment.
+const EPAYMENT: &str = "ePayment";
+
+/// What is refused at a start and is the customer's matter.
+fn of_customer(run: &Run<'_>) -> Codes {
+    match run.facts().api {
+        ApiKind::Ecom => &[
+            ("Payment", "41"),
+            ("Payment", "42"),
+            ("Payment", "43"),
+            ("Payment", "44"),
+            ("Payment", "45"),
+            ("Payment", "1082"),
+            ("User", "81"),
+            ("User", "82"),
+        ],
+        ApiKind::Epayment => &[(EPAYMENT, "7010"), (EPAYMENT, "4070")],
+    }
+}
+
+/// What is refused at a start and is the merchant's matter.
+fn of_merchant(run: &Run<'_>) -> Codes {
+    match run.facts().api {
+        ApiKind::Ecom => &[
+            ("Merchant", "31"),
+            ("Merchant", "32"),
+            ("Merchant", "33"),
+            ("Merchant", "36"),
+            ("Merchant", "37"),
+            ("Merchant", "38"),
+            ("Merchant", "39"),
+            ("Merchant", "51"),
+            ("Merchant", "97"),
+        ],
+        ApiKind::Epayment => &[
+            (EPAYMENT, "5020"),
+            (EPAYMENT, "5040"),
+            (EPAYMENT, "5060"),
+            (EPAYMENT, "5070"),
+        ],
+    }
+}
+
+/// Why a capture, a cancel, a refund is refused.
+fn of_commands(run: &Run<'_>) -> [Codes; 3] {
+    match run.facts().api {
+        ApiKind::Ecom => [
+            &[
+                ("Payment", "61"),
+                ("Payment", "62"),
+                ("Payment", "98"),
+                ("VippsError", "91"),
+            ],
+            &[("Payment", "51")],
+            &[
+                ("Payment", "71"),
+                ("Payment", "72"),
+                ("Payment", "73"),
+                ("Payment", "74"),
+                ("Payment", "95"),
+            ],
+        ],
+        ApiKind::Epayment => [
+            &[
+                (EPAYMENT, "6090"),
+                (EPAYMENT, "6100"),
+                (EPAYMENT, "6140"),
+                (EPAYMENT, "6260"),
+            ],
+            &[(EPAYMENT, "6030")],
+            &[(EPAYMENT, "6150"), (EPAYMENT, "5100")],
+        ],
+    }
+}
+
+/// What is refused because kasse, or whoever runs it, did something wrong.
+fn of_kasse(run: &Run<'_>) -> Codes {
+    match run.facts().api {
+        ApiKind::Ecom => &[
+            ("Payment", "93"),
+            ("VippsError", "93"),
+            ("VippsError", "99"),
+            ("InvalidRequest", "amount"),
+        ],
+        ApiKind::Epayment => &[(EPAYMENT, "3010"), (EPAYMENT, "4010"), (EPAYMENT, "4040")],
+    }
 }
 
 /// A fault, for so many calls.
@@ -81,7 +179,10 @@ async fn plain(run: &Run<'_>, what: &str, words: &str, code: &str) -> Done {
         .await?
         .iter()
         .filter_map(|call| serde_json::from_str::<Value>(&call.response).ok())
-        .filter_map(|answer| Some(answer.pointer("/0/contextId")?.as_str()?.to_owned()))
+        .filter_map(|answer| {
+            let id = answer.pointer("/0/contextId").or(answer.get("traceId"))?;
+            Some(id.as_str()?.to_owned())
+        })
         .collect();
     let token = |word: &str| {
         let mut words = words.split(|c: char| !c.is_alphanumeric());
@@ -172,17 +273,8 @@ fn differ(run: &Run<'_>, what: &str, told: &BTreeMap<String, String>) -> Done {
 
 async fn customer(run: &Run<'_>) -> Done {
     let mut told = BTreeMap::new();
-    for (group, code) in [
-        ("Payment", "41"),
-        ("Payment", "42"),
-        ("Payment", "43"),
-        ("Payment", "44"),
-        ("Payment", "45"),
-        ("Payment", "1082"),
-        ("User", "81"),
-        ("User", "82"),
-    ] {
-        let (order, words) = not_begun(run, error(400, group, code)).await?;
+    for &(group, code) in of_customer(run) {
+        let (order, words) = not_begun(run, refusal(run, 400, group, code)).await?;
         plain(run, "what the shopper reads", &words, code).await?;
         payable(run, &order).await?;
         told.insert(format!("{group}/{code}"), words);
@@ -193,12 +285,15 @@ async fn customer(run: &Run<'_>) -> Done {
 async fn merchant(run: &Run<'_>) -> Done {
     let mut read = BTreeMap::new();
     let mut why = BTreeMap::new();
-    let of_merchant = ["31", "32", "33", "36", "37", "38", "39", "51", "97"];
-    let causes = of_merchant.map(|code| (error(400, "Merchant", code), "Merchant", code));
-    // A 401 is asked again once, with a new token.
-    let field = "merchantSerialNumber";
-    let keys = times(error(401, "Authentication", field), 2);
-    let causes = causes.into_iter().chain([(keys, "Authentication", field)]);
+    let codes = of_merchant(run).iter();
+    let mut causes: Vec<(Value, &str, &str)> = codes
+        .map(|&(group, code)| (refusal(run, 400, group, code), group, code))
+        .collect();
+    if run.facts().api == ApiKind::Ecom {
+        // A 401 is asked again once, with a new token. In ePayment it has no code.
+        let (group, field) = ("Authentication", "merchantSerialNumber");
+        causes.push((times(refusal(run, 401, group, field), 2), group, field));
+    }
     for (fault, group, code) in causes {
         let (order, words) = not_begun(run, fault).await?;
         plain(run, "what the shopper reads", &words, code).await?;
@@ -252,30 +347,28 @@ async fn refused(run: &Run<'_>, order: &Order, on: &str, fault: Value, act: &Act
 
 async fn commands(run: &Run<'_>) -> Done {
     let mut told = BTreeMap::new();
-    for (group, code) in [
-        ("Payment", "61"),
-        ("Payment", "62"),
-        ("Payment", "98"),
-        ("VippsError", "91"),
-    ] {
+    let [captures, cancels, refunds] = of_commands(run);
+    for &(group, code) in captures {
         let order = steps::paid(run, &Cart::usual()).await?;
-        let all = Act::Capture(None);
-        let words = refused(run, &order, "capture", error(400, group, code), &all).await?;
+        let (fault, all) = (refusal(run, 400, group, code), Act::Capture(None));
+        let words = refused(run, &order, "capture", fault, &all).await?;
         told.insert(format!("{group}/{code}"), words);
         run.must(&order, &all).await?;
         asked::stands(run, &order, "captured", Standing::Captured).await?;
     }
-    let order = steps::paid(run, &Cart::usual()).await?;
-    let fault = error(400, "Payment", "51");
-    let words = refused(run, &order, "cancel", fault, &Act::Cancel).await?;
-    told.insert("Payment/51".into(), words);
-    run.cancel(&order).await?;
-    asked::stands(run, &order, "cancelled", Standing::Cancelled).await?;
-    for code in ["71", "72", "73", "74", "95"] {
+    for &(group, code) in cancels {
+        let order = steps::paid(run, &Cart::usual()).await?;
+        let fault = refusal(run, 400, group, code);
+        let words = refused(run, &order, "cancel", fault, &Act::Cancel).await?;
+        told.insert(format!("{group}/{code}"), words);
+        run.cancel(&order).await?;
+        asked::stands(run, &order, "cancelled", Standing::Cancelled).await?;
+    }
+    for &(group, code) in refunds {
         let order = steps::captured(run, &Cart::usual()).await?;
-        let (fault, all) = (error(400, "Payment", code), Act::Refund(None));
+        let (fault, all) = (refusal(run, 400, group, code), Act::Refund(None));
         let words = refused(run, &order, "refund", fault, &all).await?;
-        told.insert(format!("Payment/{code}"), words);
+        told.insert(format!("{group}/{code}"), words);
         run.must(&order, &all).await?;
         asked::stands(run, &order, "refunded", Standing::Refunded).await?;
     }
@@ -283,15 +376,10 @@ async fn commands(run: &Run<'_>) -> Done {
 }
 
 async fn ours(run: &Run<'_>) -> Done {
-    for (group, code) in [
-        ("Payment", "93"),
-        ("VippsError", "93"),
-        ("VippsError", "99"),
-        ("InvalidRequest", "amount"),
-    ] {
+    for &(group, code) in of_kasse(run) {
         let order = steps::paid(run, &Cart::usual()).await?;
         let all = Act::Capture(None);
-        run.fault(&order, "capture", error(400, group, code))
+        run.fault(&order, "capture", refusal(run, 400, group, code))
             .await?;
         let words = run.must_not(&order, &all).await?;
         let error = traced(run, &order, group, code).await?;
@@ -318,7 +406,11 @@ async fn ours(run: &Run<'_>) -> Done {
 }
 
 async fn used_reference(run: &Run<'_>) -> Done {
-    run.fault_on_any("initiate", error(400, "Merchant", "34"))
+    let (group, code) = match run.facts().api {
+        ApiKind::Ecom => ("Merchant", "34"),
+        ApiKind::Epayment => (EPAYMENT, "4150"),
+    };
+    run.fault_on_any("initiate", refusal(run, 400, group, code))
         .await?;
     let order = run.place(&Cart::usual()).await?;
     let asked = asked::initiates(run).await?;
@@ -342,7 +434,7 @@ async fn used_reference(run: &Run<'_>) -> Done {
         reference: (*first).to_owned(),
         ..order.clone()
     };
-    traced(run, &used, "Merchant", "34").await?;
+    traced(run, &used, group, code).await?;
     run.approve(&order).await?;
     let shown = steps::authorised(run, &order).await?;
     run.expect("authorised", held.amount, shown.total.minor)
@@ -393,25 +485,47 @@ async fn open(run: &Run<'_>, on: &str, fault: Value, act: &Act, end: Standing) -
 
 async fn unclear(run: &Run<'_>) -> Done {
     let all = Act::Capture(None);
+    if run.facts().api == ApiKind::Epayment {
+        let failed = json!({ "kind": "status", "status": 500 });
+        open(run, "capture", failed, &all, Standing::Captured).await?;
+        return processing(run).await;
+    }
     for (group, code) in [("Payment", "63"), ("VippsError", "92")] {
-        let fault = error(400, group, code);
+        let fault = refusal(run, 400, group, code);
         open(run, "capture", fault, &all, Standing::Captured).await?;
     }
-    let fault = error(400, "Payment", "52");
+    let fault = refusal(run, 400, "Payment", "52");
     open(run, "cancel", fault, &Act::Cancel, Standing::Cancelled).await
+}
+
+/// Vipps is still at work on the payment, and says so once: the capture is sent again as it was.
+async fn processing(run: &Run<'_>) -> Done {
+    let order = steps::paid(run, &Cart::usual()).await?;
+    run.fault(&order, "capture", refusal(run, 409, EPAYMENT, "6160"))
+        .await?;
+    run.must(&order, &Act::Capture(None)).await?;
+    asked::stands(run, &order, "captured", Standing::Captured).await?;
+    let asked = steps::calls(run, &order, "capture").await?;
+    run.expect("capture requests", 2, asked.len())?;
+    asked::same_request(run, &asked)?;
+    let held = run.held(&order).await?;
+    run.expect("captures at Vipps", 1, asked::done(&held, "CAPTURE"))
 }
 
 async fn other_shapes(run: &Run<'_>) -> Done {
     let gateway = |status: u16| json!({ "kind": "status", "status": status });
-    let cases = [
+    let mut cases = vec![
         // What may pass is tried once more by kasse itself.
         (401, times(gateway(401), 2), "Unauthorized"),
         (403, gateway(403), "Forbidden"),
         (404, gateway(404), "Not Found"),
-        (500, times(gateway(500), 2), "Internal Server Error"),
         (403, json!({ "kind": "page", "status": 403 }), ""),
-        (400, error(400, "Weather", "4711"), "4711"),
+        (400, refusal(run, 400, "Weather", "4711"), "4711"),
     ];
+    if run.facts().api == ApiKind::Ecom {
+        // ePayment's start is sent again until it is known what came of it.
+        cases.push((500, times(gateway(500), 2), "Internal Server Error"));
+    }
     for (status, fault, readable) in cases {
         let (order, words) = not_begun(run, fault).await?;
         plain(run, "what the shopper reads", &words, &status.to_string()).await?;

@@ -11,6 +11,9 @@ checks! {
     "ecom.headers.length" => length,
     "ecom.headers.names" => names,
     "ecom.headers.request-id" => request_id,
+    "epayment.headers.every-request" => every_request,
+    "epayment.headers.length" => length,
+    "epayment.headers.names" => names,
 }
 
 const NAME: &str = "vipps-system-name";

@@ -9,6 +9,8 @@ use crate::checklist::{Cart, Done, Run, Standing};
 checks! {
     "ecom.order-id.rules" => rules,
     "ecom.order-id.attempts" => attempts,
+    "epayment.reference.rules" => rules,
+    "epayment.reference.attempts" => attempts,
 }
 
 async fn rules(run: &Run<'_>) -> Done {

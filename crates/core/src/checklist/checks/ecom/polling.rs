@@ -16,6 +16,11 @@ checks! {
     "ecom.polling.return-crowd" => return_crowd,
     "ecom.polling.window" => window,
     "ecom.polling.nobody-acts" => nobody_acts,
+    "epayment.webhooks.lost" => lost_callback,
+    "epayment.webhooks.pace" => pace,
+    "epayment.webhooks.return-crowd" => return_crowd,
+    "epayment.webhooks.window" => window,
+    "epayment.webhooks.nobody-acts" => nobody_acts,
 }
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -16,6 +16,10 @@ checks! {
     "ecom.redirects.too-early" => too_early,
     "ecom.redirects.not-paid" => not_paid,
     "ecom.redirects.status-query" => status_query,
+    "epayment.redirects.no-cookies" => no_cookies,
+    "epayment.redirects.too-early" => too_early,
+    "epayment.redirects.not-paid" => not_paid,
+    "epayment.redirects.status-query" => status_query,
 }
 
 /// Another browser than the one that the order was made in.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::super::refusals::{self, No};
 use super::super::{steps, sums, words};
 use super::checks;
 use crate::Money;
@@ -14,6 +15,11 @@ checks! {
     "ecom.refund.too-much" => too_much,
     "ecom.refund.reserved" => reserved,
     "ecom.refund.too-late" => too_late,
+    "epayment.refund.full" => full,
+    "epayment.refund.partial" => partial,
+    "epayment.refund.too-much" => too_much,
+    "epayment.refund.reserved" => reserved,
+    "epayment.refund.too-late" => too_late,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -28,13 +34,8 @@ async fn full(run: &Run<'_>) -> Done {
         .await?;
     let refunds = steps::calls(run, &order, "refund").await?;
     run.expect("refund requests", 1, refunds.len())?;
-    let key = refunds.first().and_then(|call| call.header("x-request-id"));
-    run.expect_that(
-        "its X-Request-Id",
-        "one",
-        key.unwrap_or("none"),
-        key.is_some(),
-    )?;
+    let key = refunds.first().and_then(|call| call.key());
+    run.expect_that("its key", "one", key.unwrap_or("none"), key.is_some())?;
     let held = run.held(&order).await?;
     run.expect("refunded at Vipps", held.captured, held.refunded)?;
     run.expect("the order's total", held.refunded, shown.total.minor)?;
@@ -105,8 +106,10 @@ async fn too_late(run: &Run<'_>) -> Done {
     run.pass(366 * DAY).await?;
     let words = run.must_not(&order, &Act::Refund(None)).await?;
     let refused = steps::calls(run, &order, "refund").await?;
-    let over = refused.iter().any(|call| call.response.contains("\"95\""));
-    run.expect("Vipps refuses the refund with Payment/95", true, over)?;
+    let over = refused
+        .iter()
+        .any(|call| refusals::refused(run, No::RefundLate, call));
+    run.expect("Vipps refuses the refund as too late", true, over)?;
     words::reads(
         run,
         "that the time to refund is over",

@@ -17,6 +17,8 @@ checks! {
     "ecom.shipping.chosen" => chosen,
     "ecom.shipping.two-addresses" => two_addresses,
     "ecom.shipping.static" => fixed,
+    "epayment.express.in-time" => in_time,
+    "epayment.express.chosen" => chosen,
 }
 
 async fn answer(run: &Run<'_>) -> Done {

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::refusals::{self, No};
 use super::super::{controls, steps};
 use super::checks;
-use crate::Money;
 use crate::checklist::{Act, Cart, Done, Order, Run, Standing};
 
 checks! {
     "ecom.support.why" => why,
     "ecom.support.act" => act,
     "ecom.support.in-shop" => in_shop,
+    "epayment.support.why" => why,
+    "epayment.support.act" => act,
+    "epayment.support.in-shop" => in_shop,
 }
 
 async fn why(run: &Run<'_>) -> Done {
@@ -24,7 +27,7 @@ async fn why(run: &Run<'_>) -> Done {
     let late = run.place(&Cart::usual()).await?;
 
     let refused = steps::paid(run, &Cart::usual()).await?;
-    let no = json!({ "kind": "error", "status": 400, "group": "Payment", "code": "98" });
+    let no = refusals::fault(run, No::CaptureLate, 400);
     run.fault(&refused, "capture", no).await?;
     run.act(&refused, &Act::Capture(None)).await?;
 
@@ -131,8 +134,9 @@ async fn act(run: &Run<'_>) -> Done {
     run.expect("captured at Vipps", held.authorised, held.captured)?;
 
     let refunded = steps::captured(run, &Cart::usual()).await?;
-    let third = third(run.held(&refunded).await?.captured);
-    run.refund(&refunded, Some(Money::nok(third))).await?;
+    let held = run.held(&refunded).await?;
+    let third = third(held.captured);
+    run.refund(&refunded, Some(held.money(third))).await?;
     let shown = run
         .sees(&refunded, "partly refunded", |shown| {
             shown.standing == Standing::PartlyRefunded
@@ -161,8 +165,9 @@ async fn act(run: &Run<'_>) -> Done {
 
 async fn in_shop(run: &Run<'_>) -> Done {
     let order = steps::paid(run, &Cart::usual()).await?;
-    let third = third(run.held(&order).await?.authorised);
-    run.capture(&order, Some(Money::nok(third))).await?;
+    let held = run.held(&order).await?;
+    let third = third(held.authorised);
+    run.capture(&order, Some(held.money(third))).await?;
     let shown = run
         .sees(&order, "partly captured", |shown| {
             shown.standing == Standing::PartlyCaptured

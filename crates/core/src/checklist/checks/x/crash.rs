@@ -122,12 +122,12 @@ async fn telling(run: &Run<'_>) -> Done {
 }
 
 /// What there was to do is done.
-async fn settled(run: &Run<'_>) -> Done {
+pub(super) async fn settled(run: &Run<'_>) -> Done {
     run.pass(Duration::from_secs(3)).await
 }
 
 /// Somebody acts, and kasse ends over it.
-async fn unanswered(run: &Run<'_>, order: &Order, act: &Act) -> Done {
+pub(super) async fn unanswered(run: &Run<'_>, order: &Order, act: &Act) -> Done {
     match run.act(order, act).await {
         Ok(_) | Err(Stop::Harness(_)) => dead(run).await,
         Err(stop) => Err(stop),

@@ -30,7 +30,7 @@ async fn away_an_hour(run: &Run<'_>) -> Done {
     for order in [&approved, &rejected, &taken] {
         let cancels = steps::calls(run, order, "cancel").await?;
         run.expect("cancel requests", 0, cancels.len())?;
-        for callback in run.held(order).await?.callbacks {
+        for callback in run.held(order).await?.told() {
             run.expect("kasse's answer to the callback", Some(200), callback.status)?;
         }
     }

@@ -115,8 +115,8 @@ async fn two_packages(run: &Run<'_>) -> Done {
         };
         run.expect_that(
             &format!("the price of two packages by {name}"),
-            format!("more than {} for one", express::cost(single)),
-            express::cost(option),
+            format!("more than {} for one", express::price(single)),
+            express::price(option),
             option.cost_ore > single.cost_ore,
         )?;
     }

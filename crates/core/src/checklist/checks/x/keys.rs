@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::super::refusals::{self, No};
 use super::super::{asked, steps};
 use super::checks;
 use crate::checklist::{Cart, Done, Fate, Order, Run, Standing, Stop};
@@ -32,10 +33,7 @@ async fn all_of(run: &Run<'_>, order: &Order, msn: &str) -> Done {
         let what = format!("Merchant-Serial-Number of {}", call.operation());
         let sent = call.header("merchant-serial-number").unwrap_or("none");
         run.expect(&what, msn, sent)?;
-        let answer: Value = serde_json::from_str(&call.response).unwrap_or_default();
-        let unknown = answer.pointer("/0/errorGroup") == Some(&json!("Merchant"))
-            && answer.pointer("/0/errorCode") == Some(&json!("35"));
-        let refused = call.status == Some(401) || unknown;
+        let refused = call.status == Some(401) || refusals::refused(run, No::NotYours, &call);
         run.expect(
             &format!("{} is refused for its keys", call.operation()),
             false,

@@ -2,7 +2,9 @@
 
 use super::{Check, checks};
 
+mod busy;
 mod crash;
+mod create;
 mod engine;
 mod express;
 mod forward;
@@ -13,14 +15,19 @@ mod once;
 mod portal;
 mod privacy;
 mod reference;
+mod refused;
 mod retry;
 mod seen;
+mod shipping_call;
 mod sweep;
+mod webhooks;
 
 /// Each module's checks.
-pub(super) fn modules() -> [&'static [Check]; 13] {
+pub(super) fn modules() -> [&'static [Check]; 18] {
     [
+        busy::ALL,
         crash::ALL,
+        create::ALL,
         engine::ALL,
         express::ALL,
         forward::ALL,
@@ -31,7 +38,10 @@ pub(super) fn modules() -> [&'static [Check]; 13] {
         portal::ALL,
         privacy::ALL,
         reference::ALL,
+        refused::ALL,
         retry::ALL,
+        shipping_call::ALL,
         sweep::ALL,
+        webhooks::ALL,
     ]
 }

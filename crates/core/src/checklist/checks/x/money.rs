@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::super::{asked, steps};
 use super::checks;
+use crate::Money;
 use crate::checklist::{Act, Cart, Checkout, Done, Goods, Order, Run, Shown, Standing};
-use crate::{Currency, Money};
 
 checks! {
     "x.money.decimals" => decimals,
@@ -34,8 +34,7 @@ async fn whole_life(run: &Run<'_>, cart: &Cart) -> Done {
     let asked = steps::calls(run, &order, "initiate").await?;
     let amount = asked
         .first()
-        .map(|call| call.json())
-        .and_then(|body| body.pointer("/transaction/amount").cloned())
+        .and_then(asked::amount_as_written)
         .unwrap_or_default();
     run.expect("amount of the initiate", json!(total.minor), amount)?;
     run.approve(&order).await?;
@@ -92,7 +91,7 @@ async fn delivery_price(run: &Run<'_>) -> Done {
 
 async fn zero(run: &Run<'_>) -> Done {
     let order = steps::paid(run, &Cart::usual()).await?;
-    let nothing = Some(Money::zero(Currency::Nok));
+    let nothing = Some(Money::zero(run.show(&order).await?.total.currency));
     run.must_not(&order, &Act::Capture(nothing)).await?;
     let asked = steps::calls(run, &order, "capture").await?;
     run.expect("captures before the full one", 0, asked.len())?;
@@ -169,13 +168,14 @@ async fn settled(
 async fn two_keys(run: &Run<'_>, order: &Order, on: &str) -> Done {
     let asked = steps::calls(run, order, on).await?;
     run.expect(&format!("{on} requests"), 2, asked.len())?;
-    run.expect("X-Request-Ids", 2, asked::keys(&asked).len())
+    run.expect("their keys", 2, asked::keys(&asked).len())
 }
 
 async fn amount_explicit(run: &Run<'_>) -> Done {
     let order = steps::paid(run, &Cart::usual()).await?;
-    let reserved = run.held(&order).await?.authorised;
-    let third = asked::part_of(Money::new(reserved, Currency::Nok), 3);
+    let held = run.held(&order).await?;
+    let reserved = held.authorised;
+    let third = asked::part_of(held.money(reserved), 3);
     let amount = json!({ "amount": third.minor });
     run.control(&order, "portal/capture", amount).await?;
     run.capture(&order, None).await?;
@@ -184,7 +184,7 @@ async fn amount_explicit(run: &Run<'_>) -> Done {
     run.expect("captured at Vipps", reserved, held.captured)?;
     shows(run, "captured", shown.captured, reserved)?;
     for call in steps::calls(run, &order, "capture").await? {
-        let amount = call.json().pointer("/transaction/amount").cloned();
+        let amount = asked::amount_as_written(&call);
         let number = amount.as_ref().and_then(serde_json::Value::as_i64);
         run.expect_that(
             "amount of a capture request",

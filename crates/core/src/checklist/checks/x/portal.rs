@@ -7,7 +7,6 @@ use serde_json::json;
 use super::super::{asked, steps};
 use super::checks;
 use crate::checklist::{Act, Cart, Done, Order, Run, Shown, Standing};
-use crate::{Currency, Money};
 
 checks! {
     "x.portal.capture" => capture,
@@ -54,8 +53,9 @@ async fn capture(run: &Run<'_>) -> Done {
 
 async fn refund(run: &Run<'_>) -> Done {
     let order = steps::captured(run, &Cart::usual()).await?;
-    let whole = run.held(&order).await?.captured;
-    let part = asked::part_of(Money::new(whole, Currency::Nok), 3);
+    let held = run.held(&order).await?;
+    let whole = held.captured;
+    let part = asked::part_of(held.money(whole), 3);
     let amount = json!({ "amount": part.minor });
     run.control(&order, "portal/refund", amount).await?;
     within_a_day(run, &order, "a part refunded", |shown| {
@@ -67,10 +67,7 @@ async fn refund(run: &Run<'_>) -> Done {
     let held = run.held(&order).await?;
     run.expect("refunded at Vipps", whole, held.refunded)?;
     let asked = steps::calls(run, &order, "refund").await?;
-    let amounts: Vec<i64> = asked
-        .iter()
-        .filter_map(|call| call.json().pointer("/transaction/amount")?.as_i64())
-        .collect();
+    let amounts: Vec<i64> = asked.iter().filter_map(asked::amount).collect();
     let rest = whole.saturating_sub(part.minor);
     run.expect("amounts of refund requests", vec![rest], amounts)
 }

@@ -13,7 +13,6 @@ use super::super::steps;
 use super::checks;
 use crate::checklist::vipps::shown_call;
 use crate::checklist::{Ability, Act, Cart, Done, Fate, Order, Run, Standing, Stop};
-use crate::{Currency, Money};
 
 checks! {
     "x.privacy.log-secrets" => log_secrets,
@@ -97,7 +96,9 @@ async fn log_people(run: &Run<'_>) -> Done {
     run.befall(Fate::EngineBack).await?;
     steps::authorised(run, &order).await?;
     taken_and_given_back(run, &order).await?;
-    customer.takes_back(run).await?;
+    if asks_for_consent(run, &order).await? {
+        customer.takes_back(run).await?;
+    }
     run.pass(Duration::from_secs(10)).await?;
     let log = run.log()?;
     no_data(run, "the log", &log, &customer)?;
@@ -106,6 +107,14 @@ async fn log_people(run: &Run<'_>) -> Done {
         false,
         log.contains(&customer.user_id),
     )
+}
+
+/// Was Vipps given an address to which it tells that the consent is taken back?
+async fn asks_for_consent(run: &Run<'_>, order: &Order) -> Done<bool> {
+    let initiates = steps::calls(run, order, "initiate").await?;
+    Ok(initiates
+        .iter()
+        .any(|call| call.request.contains("consentRemovalPrefix")))
 }
 
 async fn trace(run: &Run<'_>) -> Done {
@@ -194,7 +203,7 @@ async fn post(run: &Run<'_>, path: &str, body: &str) -> Done<Response<Bytes>> {
 }
 
 /// A refusal says that it is one, and nothing more.
-fn refused(
+pub(super) fn refused(
     run: &Run<'_>,
     what: &str,
     answer: &Response<Bytes>,
@@ -253,7 +262,7 @@ async fn return_guess(run: &Run<'_>) -> Done {
     let answer = get(run, &page).await?;
     run.expect("the true return page", 200, answer.status().as_u16())?;
     let shown = String::from_utf8_lossy(answer.body()).into_owned();
-    let amount = Money::new(held.authorised, Currency::Nok).decimal();
+    let amount = held.money(held.authorised).decimal();
     let name = run.facts().shop_name.replace('&', "&amp;");
     for (what, text) in [
         ("the shop's name", &name),
@@ -357,7 +366,7 @@ fn path_of(url: &str) -> Done<String> {
 }
 
 /// Express, where kasse knows the customer.
-fn express_if_able(run: &Run<'_>) -> Cart {
+pub(super) fn express_if_able(run: &Run<'_>) -> Cart {
     if run.able(Ability::Express) {
         Cart::express()
     } else {

@@ -11,13 +11,11 @@ pub(super) async fn begun(run: &Run<'_>) -> Done<Vec<String>> {
     let calls = run.all_calls().await?;
     let initiates = calls.iter().filter(|call| call.operation() == "initiate");
     let reference = |call: &Exchange| {
-        Some(
-            call.json()
-                .get("transaction")?
-                .get("orderId")?
-                .as_str()?
-                .to_owned(),
-        )
+        let body = call.json();
+        let named = body
+            .pointer("/transaction/orderId")
+            .or_else(|| body.get("reference"));
+        Some(named?.as_str()?.to_owned())
     };
     Ok(initiates.filter_map(reference).collect())
 }

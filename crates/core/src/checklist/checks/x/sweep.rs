@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::super::refusals::{self, No};
 use super::super::{controls, steps};
 use super::checks;
 use super::seen;
@@ -79,9 +80,10 @@ async fn hanging(run: &Run<'_>) -> Done {
 
 async fn not_at_vipps(run: &Run<'_>) -> Done {
     let order = steps::paid(run, &Cart::usual()).await?;
-    let unknown = json!({
-        "kind": "error", "status": 404, "group": "Merchant", "code": "35", "times": ALWAYS,
-    });
+    let mut unknown = refusals::fault(run, No::NotYours, 404);
+    if let Some(fields) = unknown.as_object_mut() {
+        fields.insert("times".into(), ALWAYS.into());
+    }
     run.fault(&order, "details", unknown).await?;
     for _ in 0..24 {
         run.pass(HOUR).await?;
