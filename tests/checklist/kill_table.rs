@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use kasse_core::ApiKind;
 use kasse_core::checklist::report::{failure_text, to_json};
 use kasse_core::checklist::{CheckFacts, Level, Role, Verdict, list};
 use kasse_demo_shop::checklist::HOST;
 use kasse_testkit::{Broken, Checklist};
 
-use crate::mutants::{Mutant, all};
+use crate::mutants::{Mutant, all, for_epayment};
 
 /// With `KASSE_CHECK` in the environment: only the checks whose id begins so; several are separated
 /// by commas.
-pub(crate) fn checklist(broken: Broken) -> Checklist {
+pub(crate) fn checklist(api: ApiKind, broken: Broken) -> Checklist {
     let host = (HOST.open)().unwrap();
-    let lists = list("ecom").unwrap();
+    let lists = list(api.word()).unwrap();
     let only = std::env::var("KASSE_CHECK").map_or_else(
         |_| Vec::new(),
         |wanted| {
@@ -35,7 +36,16 @@ pub(crate) fn checklist(broken: Broken) -> Checklist {
 /// Nothing is broken, and nothing fails.
 #[test]
 fn the_demo_shop_passes() {
-    let report = checklist(Broken::not()).run(|_| {});
+    passes(ApiKind::Ecom);
+}
+
+#[test]
+fn the_demo_shop_passes_with_epayment() {
+    passes(ApiKind::Epayment);
+}
+
+fn passes(api: ApiKind) {
+    let report = checklist(api, Broken::not()).run(|_| {});
     let mut failures = String::new();
     for check in report.checks() {
         let bad = [Verdict::Fail, Verdict::Warn, Verdict::HarnessError];
@@ -80,12 +90,21 @@ const UNSHOWN: [&str; 14] = [
 /// Two runs give the same report, but for what is measured.
 #[test]
 fn two_runs_are_alike() {
+    alike(ApiKind::Ecom);
+}
+
+#[test]
+fn two_runs_with_epayment_are_alike() {
+    alike(ApiKind::Epayment);
+}
+
+fn alike(api: ApiKind) {
     if std::env::var_os("KASSE_KILL_TABLE").is_none() {
         println!("LEFT OUT: KASSE_KILL_TABLE is not set; `cargo xtask test` sets it");
         return;
     }
     let run = || {
-        let report = to_json(&checklist(Broken::not()).run(|_| {})).unwrap();
+        let report = to_json(&checklist(api, Broken::not()).run(|_| {})).unwrap();
         let lines: Vec<String> = report
             .lines()
             .filter(|line| !line.trim_start().starts_with("\"measured"))
@@ -103,8 +122,8 @@ fn two_runs_are_alike() {
 }
 
 /// The checks that fail, and (`false`) those that cannot be done any more: these prove nothing.
-fn failing(broken: Broken) -> BTreeMap<String, bool> {
-    let report = checklist(broken).run(|_| {});
+fn failing(api: ApiKind, broken: Broken) -> BTreeMap<String, bool> {
+    let report = checklist(api, broken).run(|_| {});
     report
         .checks()
         .filter_map(|check| {
@@ -123,17 +142,60 @@ fn failing(broken: Broken) -> BTreeMap<String, bool> {
 /// nothing is compared with the table; what they kill is printed.
 #[test]
 fn every_check_is_failed_by_something_that_is_broken_and_not_everything_by_everything() {
+    if let Some(table) = table(ApiKind::Ecom, all()) {
+        insta::assert_snapshot!("kill_table", table.text);
+        table.holds();
+    }
+}
+
+/// The same for ePayment's lists, with fewer mutants: those that break what is the same for both APIs
+/// are many of them tried above.
+#[test]
+fn every_check_of_epayment_is_failed_by_something_that_is_broken() {
+    if let Some(table) = table(ApiKind::Epayment, for_epayment()) {
+        insta::assert_snapshot!("kill_table_epayment", table.text);
+        table.holds();
+    }
+}
+
+/// What kills what.
+struct Table {
+    text: String,
+    toothless: Vec<&'static str>,
+    survivors: Vec<String>,
+}
+
+impl Table {
+    fn holds(&self) {
+        let Self {
+            toothless,
+            survivors,
+            ..
+        } = self;
+        assert!(
+            toothless.is_empty(),
+            "nothing fails for these: {toothless:?}"
+        );
+        assert!(
+            survivors.is_empty(),
+            "nothing that is broken fails these: {survivors:?}"
+        );
+    }
+}
+
+/// The table of an API. `None`: it is left out, or was only printed.
+fn table(api: ApiKind, mutants: Vec<Mutant>) -> Option<Table> {
     let wanted = std::env::var("KASSE_MUTANT").ok();
     if wanted.is_none() && std::env::var_os("KASSE_KILL_TABLE").is_none() {
         println!("LEFT OUT: KASSE_KILL_TABLE is not set; `cargo xtask test` sets it");
-        return;
+        return None;
     }
-    let sane = failing(Broken::not());
+    let sane = failing(api, Broken::not());
     assert!(
         sane.is_empty(),
         "nothing is broken, and these fail: {sane:?}"
     );
-    let mutants: Vec<Mutant> = all()
+    let mutants: Vec<Mutant> = mutants
         .into_iter()
         .filter(|mutant| {
             wanted
@@ -144,52 +206,48 @@ fn every_check_is_failed_by_something_that_is_broken_and_not_everything_by_every
     let mut names = BTreeSet::new();
     let mut toothless = Vec::new();
     let mut killers: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let mut table = String::new();
+    let mut text = String::new();
     for mutant in &mutants {
         assert!(
             names.insert(mutant.name),
             "two mutants are called {}",
             mutant.name
         );
-        let failing = failing(mutant.broken);
+        let failing = failing(api, mutant.broken);
         let killed = failing.values().filter(|fails| **fails).count();
         if killed == 0 {
             toothless.push(mutant.name);
         }
-        writeln!(table, "{} ({killed})", mutant.name).unwrap();
+        writeln!(text, "{} ({killed})", mutant.name).unwrap();
         for (check, fails) in failing {
             if !fails {
-                writeln!(table, "    {check} (cannot be done)").unwrap();
+                writeln!(text, "    {check} (cannot be done)").unwrap();
                 continue;
             }
-            writeln!(table, "    {check}").unwrap();
+            writeln!(text, "    {check}").unwrap();
             killers.entry(check).or_default().push(killed);
         }
     }
     if wanted.is_some() {
-        println!("{table}");
-        return;
+        println!("{text}");
+        return None;
     }
-    let checklist = checklist(Broken::not());
+    let checklist = checklist(api, Broken::not());
     let checks: Vec<(&CheckFacts, Level)> = checklist.checks();
     // A check counts only if something kills it that does not kill everything: at the most a quarter.
     let few = checks.len() / 4;
-    let survivors: Vec<&str> = checks
+    let survivors = checks
         .iter()
-        .map(|(check, _)| check.id.as_str())
+        .map(|(check, _)| check.id.clone())
         .filter(|id| {
             !killers
-                .get(*id)
+                .get(id)
                 .is_some_and(|killers| killers.iter().any(|killed| *killed <= few))
         })
         .collect();
-    insta::assert_snapshot!("kill_table", table);
-    assert!(
-        toothless.is_empty(),
-        "nothing fails for these: {toothless:?}"
-    );
-    assert!(
-        survivors.is_empty(),
-        "nothing that is broken fails these: {survivors:?}"
-    );
+    Some(Table {
+        text,
+        toothless,
+        survivors,
+    })
 }

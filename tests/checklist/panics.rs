@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use kasse_core::ApiKind;
 use kasse_core::checklist::Verdict;
 
 use crate::bent::adapter;
@@ -17,7 +18,7 @@ fn a_panic_that_is_made_up_for_later_fails_the_check() {
     let broken = adapter! { record_answer: |_| {
         assert!(!ONCE.replace(false), "on purpose");
     } };
-    let checklist = checklist(broken);
+    let checklist = checklist(ApiKind::Ecom, broken);
     let checks = checklist.checks();
     let is_full = |facts: &kasse_core::checklist::CheckFacts| facts.id == "ecom.capture.full";
     let (facts, level) = checks

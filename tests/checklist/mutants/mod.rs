@@ -8,6 +8,7 @@ mod cancel;
 mod capture;
 mod consent;
 mod details;
+mod epayment;
 mod errors;
 mod headers;
 mod history;
@@ -76,3 +77,55 @@ pub(crate) fn all() -> Vec<Mutant> {
     ]
     .concat()
 }
+
+/// Those that ePayment's lists are tried with.
+pub(crate) fn for_epayment() -> Vec<Mutant> {
+    let mut of_both = all();
+    of_both.retain(|mutant| !OF_ECOM_ALONE.contains(&mutant.name));
+    [of_both, epayment::all()].concat()
+}
+
+/// They bend bytes that eCom alone has, or break what ePayment does not do: callbacks, direct capture,
+/// consent removals, starts that must not be repeated.
+const OF_ECOM_ALONE: &[&str] = &[
+    "callback: its address has a slash too many",
+    "callback: the statuses that the schema lacks are refused",
+    "callback: SALE is refused",
+    "callback: express's RESERVE is refused, since it is not RESERVED",
+    "callback: who did not pay is a customer too",
+    "cancel: what is left is not released after a partial capture",
+    "capture: a SALE is taken for a reservation",
+    "consent: the shop forgets nothing",
+    "consent: kasse's own copy stays",
+    "consent: a plus sign in the userId is a space",
+    "consent: a proxy in front merges slashes",
+    "consent: who never paid is not found",
+    "consent: the shop is told once, and never again",
+    "details: [Expired] is a name",
+    "errors: a used reference ends it",
+    "errors: unclear counts as refused",
+    "headers: an X-Request-Id where Vipps knows none",
+    "history: a refund reads like a purchase",
+    "initiate: a paymentType for regular payments too",
+    "initiate: regular payments without an authToken",
+    "polling: details are asked for twice",
+    "shipping: the answer has the first call's addressId",
+    "shipping: no delivery is chosen beforehand",
+    "express: shipping calls need no token",
+    "express: regular payments have deliveries too",
+    "forward: a callback with a word that nobody knows is refused",
+    "inbound: a callback's reservation is believed",
+    "inbound: a callback's amount is believed",
+    "inbound: what does not fit in a callback is not noted",
+    "inbound: a sales unit that is a number is another one",
+    "inbound: the shop's name in the path is not looked at",
+    "money: kroner times 100, in doubles",
+    "money: what is left is not asked for again",
+    "once: what two begin at the same moment, both begin",
+    "once: a payment whose start was lost stays open",
+    "once: an initiate without an answer is sent again",
+    "once: a cancellation without an answer is sent again at once",
+    "privacy: anybody may take back a consent",
+    "privacy: it is forgotten that a customer was to be forgotten",
+    "retry: an answer that cannot be read is asked for again",
+];
