@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use kasse_core::checklist::{Ability, Act, Acted, Cart, DriverError, Placed, ShopDriver, Shown};
-use kasse_core::{ApiKind, Transport};
+use kasse_core::{ApiKind, Currency, Transport};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -27,6 +27,9 @@ pub(crate) struct Able {
     /// The generation of Vipps' API that the shop uses in kasse's configuration.
     #[serde(default = "ecom")]
     pub(crate) api: ApiKind,
+    /// What its prices are in; its sales unit is in that currency's country.
+    #[serde(default = "nok")]
+    pub(crate) currency: Currency,
     /// The shop's name in kasse's URLs.
     pub(crate) shop: String,
     /// The shop's name for customers.
@@ -45,6 +48,10 @@ pub(crate) struct Able {
     two_zones: Option<[Place; 2]>,
     /// A request of the engine's own kind to kasse that is not signed, or wrongly.
     unsigned: Option<Unsigned>,
+}
+
+const fn nok() -> Currency {
+    Currency::Nok
 }
 
 const fn ecom() -> ApiKind {

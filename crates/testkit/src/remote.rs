@@ -56,6 +56,7 @@ impl RemoteBench {
                 shop: shop.shop.clone(),
                 shop_name: shop.shop_name.clone(),
                 prefix: shop.reference_prefix.clone(),
+                currency: shop.currency,
                 public_url: shop.public_url.clone(),
                 msn: shop.merchant_serial_number.clone(),
                 other_msn: None,

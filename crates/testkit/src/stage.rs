@@ -20,11 +20,12 @@ use kasse_core::flow::{ApplyWebhooks, FlowOptions, InstallationKeys, Shop, Unobs
 use kasse_core::journal::{Filter, Journal, MemoryJournal};
 use kasse_core::registry::{EngineConfig, Setup};
 use kasse_core::{
-    Account, AccountId, ApiKind, CallerKey, Context, CountedIds, Environment, Error, ErrorKind,
-    Flow, Ids, Language, Money, Msn, OrderId, Outcome, Part, ReceiptWish, Reference,
-    ReferencePrefix, Runtime, ShopId, Target, TokioRuntime, Transport, TransportError, Wishes,
+    Account, AccountId, ApiKind, CallerKey, Context, CountedIds, Currency, Environment, Error,
+    ErrorKind, Flow, Ids, Language, Market, Money, Msn, OrderId, Outcome, Part, ReceiptWish,
+    Reference, ReferencePrefix, Runtime, ShopId, Target, TokioRuntime, Transport, TransportError,
+    Wishes,
 };
-use kasse_simulator::{Dial, Dialling, Options, SalesUnit, Simulator};
+use kasse_simulator::{Country, Dial, Dialling, Options, SalesUnit, Simulator};
 use kasse_vipps::Ecom;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -253,7 +254,10 @@ impl Stage {
             broken,
             engine: OnceLock::new(),
         });
-        let units = [MSN, OTHER_MSN, DIRECT_MSN].map(unit);
+        let units = [MSN, OTHER_MSN, DIRECT_MSN].map(|msn| SalesUnit {
+            country: country(host.currency()),
+            ..unit(msn)
+        });
         let mut secrets: Vec<SecretString> = units
             .iter()
             .flat_map(|unit| [unit.client_secret.clone(), unit.subscription_key.clone()])
@@ -310,6 +314,7 @@ impl Stage {
                 shop: SHOP.into(),
                 shop_name: SHOP_NAME.into(),
                 prefix: format!("chk{place}"),
+                currency: host.currency(),
                 public_url,
                 msn: MSN.into(),
                 other_msn: Some(OTHER_MSN.into()),
@@ -778,6 +783,14 @@ fn unit(msn: &str) -> SalesUnit {
         subscription_key: format!("subscription-of-{msn}").into(),
         direct_capture: msn == DIRECT_MSN,
         ..SalesUnit::default()
+    }
+}
+
+fn country(currency: Currency) -> Country {
+    match Market::of(currency) {
+        Market::No => Country::No,
+        Market::Dk => Country::Dk,
+        Market::Fi => Country::Fi,
     }
 }
 

@@ -41,6 +41,10 @@ impl Host for DemoHost {
         &PLUGIN
     }
 
+    fn currency(&self) -> Currency {
+        self.currency
+    }
+
     fn config(&self) -> Value {
         json!({ "currency": self.currency })
     }

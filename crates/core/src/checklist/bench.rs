@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::shop::ShopDriver;
-use crate::{ApiKind, Reference};
+use crate::{ApiKind, Currency, Reference};
 
 /// Vipps, kasse and one shop, standing ready for one check.
 ///
@@ -107,6 +107,8 @@ pub struct BenchFacts {
     pub shop_name: String,
     /// What its references begin with.
     pub prefix: String,
+    /// What its prices are in: its sales unit is in that currency's country.
+    pub currency: Currency,
     /// Where Vipps and browsers reach kasse.
     pub public_url: Url,
     /// The shop's sales unit.

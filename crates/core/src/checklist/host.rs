@@ -9,7 +9,7 @@ use url::Url;
 
 use super::shop::ShopDriver;
 use crate::registry::Plugin;
-use crate::{Error, ShopId, Transport};
+use crate::{Currency, Error, ShopId, Transport};
 
 /// The shop's name at kasse in every run: what a real engine is told.
 pub const SHOP: &str = "shop";
@@ -22,6 +22,11 @@ pub trait Host: Debug + Send + Sync {
     /// The engine's own table of kasse's configuration.
     fn config(&self) -> Value {
         Value::Null
+    }
+
+    /// What its prices are in. Its sales units are in that currency's country.
+    fn currency(&self) -> Currency {
+        Currency::Nok
     }
 
     /// Where the engine reaches kasse over the network. `None`: it lives within the process, or

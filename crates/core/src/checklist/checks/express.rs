@@ -8,7 +8,7 @@ use super::steps;
 use crate::checklist::{
     Cart, Checkout, Done, Exchange, Need, Offer, Offered, Order, Run, Shown, Standing, Stop,
 };
-use crate::{Currency, Money};
+use crate::{Currency, Market, Money};
 
 /// A customer whose data occur nowhere else.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ impl Customer {
     /// Gives the address in the app, and is offered deliveries.
     pub(super) async fn gives_address(&self, run: &Run<'_>, order: &Order) -> Done {
         let [(post_code, city), _] = run.bench().shop().two_zones();
-        let address = address(&self.street, &post_code, &city);
+        let address = address(run, &self.street, &post_code, &city);
         offered(run, order, Some(address)).await.map(drop)
     }
 
@@ -114,16 +114,17 @@ impl Customer {
     }
 }
 
-/// An address, as the app gives it.
-pub(super) fn address(street: &str, post_code: &str, city: &str) -> Value {
-    json!({ "addressLine1": street, "postCode": post_code, "city": city, "country": "NO" })
+/// An address in the shop's country, as the app gives it.
+pub(super) fn address(run: &Run<'_>, street: &str, post_code: &str, city: &str) -> Value {
+    let country = Market::of(run.facts().currency).country();
+    json!({ "addressLine1": street, "postCode": post_code, "city": city, "country": country })
 }
 
 /// An address in one of the shop's two zones.
 pub(super) fn in_zone(run: &Run<'_>, zone: usize) -> Value {
     let zones = run.bench().shop().two_zones();
     let (post_code, city) = zones.get(zone).cloned().unwrap_or_default();
-    address("Storgata 1", &post_code, &city)
+    address(run, "Storgata 1", &post_code, &city)
 }
 
 /// The customer gives an address and is offered deliveries.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::{controls, steps, words};
 use super::checks;
+use crate::Market;
 use crate::checklist::{Act, Cart, Done, Run, Standing};
 use crate::context::span;
 
@@ -16,8 +17,6 @@ checks! {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// In Norway, where the checklist's sales unit is.
-const CAPTURE: Duration = Duration::from_secs(180 * 24 * 3600);
 
 async fn too_late(run: &Run<'_>) -> Done {
     let order = steps::paid(run, &Cart::usual()).await?;
@@ -45,6 +44,7 @@ async fn too_late(run: &Run<'_>) -> Done {
 }
 
 async fn shown(run: &Run<'_>) -> Done {
+    let capture = Market::of(run.facts().currency).capture_for(false);
     let order = run.place(&Cart::usual()).await?;
     run.approve(&order).await?;
     let approved = controls::now(run).await?;
@@ -57,9 +57,9 @@ async fn shown(run: &Run<'_>) -> Done {
     let lasts = until.map(|until| span(approved, until)).unwrap_or_default();
     run.expect_that(
         "how long after the approval Vipps takes a capture, says the trace",
-        "180 days, to the minute",
+        format!("{} s, to the minute", capture.as_secs()),
         format!("{} s", lasts.as_secs()),
-        lasts.abs_diff(CAPTURE) <= Duration::from_secs(60),
+        lasts.abs_diff(capture) <= Duration::from_secs(60),
     )?;
     let notes = |trace: &Value| -> Vec<String> {
         let notes = trace.pointer("/payment/notes").and_then(Value::as_array);
@@ -69,7 +69,7 @@ async fn shown(run: &Run<'_>) -> Done {
             .collect()
     };
     let before = notes(&trace).len();
-    run.pass(178 * DAY).await?;
+    run.pass(capture - 2 * DAY).await?;
     let sum = run
         .held(&order)
         .await?

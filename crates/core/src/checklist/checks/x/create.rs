@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::super::{asked, steps};
 use super::{checks, crash, once, seen};
+use crate::Currency;
 use crate::checklist::{
-    Act, Acted, Cart, DieAt, Done, Exchange, Fate, Order, Paying, Run, Standing,
+    Act, Acted, Cart, DieAt, Done, Exchange, Fate, Order, Paying, Run, Standing, Stop,
 };
 
 checks! {
@@ -114,6 +115,11 @@ async fn killed(run: &Run<'_>) -> Done {
 
 async fn moved_api(run: &Run<'_>) -> Done {
     use crate::ApiKind::{Ecom, Epayment};
+    if run.facts().currency != Currency::Nok {
+        let why =
+            "the shop's currency is none of the eCom API's: it can only have begun with ePayment";
+        return Err(Stop::NotApplicable(why.into()));
+    }
     run.befall(Fate::Api(Ecom)).await?;
     let old = steps::paid(run, &Cart::usual()).await?;
     let rejected = run.place(&Cart::usual()).await?;

@@ -75,7 +75,7 @@ async fn still_open(run: &Run<'_>, order: &Order) -> Done {
 /// Asks for deliveries to where the shop has none: 400, and no delivery.
 async fn far_away(run: &Run<'_>, order: &Order) -> Done {
     if let Some((post_code, city)) = run.bench().shop().unserved() {
-        let address = express::address("Vei 610", &post_code, &city);
+        let address = express::address(run, "Vei 610", &post_code, &city);
         let status = express::not_offered(run, order, Some(address)).await?;
         return run.expect("kasse's answer to the shipping call", Some(400), status);
     }
@@ -85,7 +85,7 @@ async fn far_away(run: &Run<'_>, order: &Order) -> Done {
         ("8099", "Jan Mayen"),
         ("9990", "Båtsfjord"),
     ] {
-        let address = express::address("Vei 610", post_code, city);
+        let address = express::address(run, "Vei 610", post_code, city);
         if run.offer(order, Some(address)).await?.options.is_empty() {
             let call = express::last(steps::calls(run, order, "shipping").await?)?;
             return run.expect(
