@@ -108,11 +108,16 @@ fn order_line(line: &Line, currency: Currency) -> Result<OrderLine<'_>, String> 
     }
     let tax = line.vat.inside(total).minor;
     let unit_info = unit_info(line);
+    // A line must have a name, and an engine may have none in the shop's language: its id is something.
+    let named = match line.name.trim() {
+        "" => line.id.as_str(),
+        name => name,
+    };
     // Without a unit price Vipps shows one piece, so that the name has to say how many.
     let name = if unit_info.is_none() && line.quantity > 1 {
-        format!("{} × {}", line.quantity, line.name)
+        format!("{} × {named}", line.quantity)
     } else {
-        line.name.clone()
+        named.to_owned()
     };
     Ok(OrderLine {
         name,

@@ -108,3 +108,21 @@ fn what_is_no_receipt_is_refused_before_anything_is_sent() {
         assert!(bench.vipps.requests().is_empty() && bench.vipps.token_requests().is_empty());
     }
 }
+
+/// Vipps refuses a line without a name, and with it the payment.
+#[test]
+fn a_line_without_a_name_goes_by_its_id() {
+    for (name, quantity, expected) in [
+        ("", 1, "7"),
+        (" \t", 1, "7"),
+        ("", 3, "3 × 7"),
+        (" Socks ", 1, "Socks"),
+    ] {
+        let nameless = Line {
+            name: name.into(),
+            ..line(7, quantity, 1000, 2500)
+        };
+        let body = create_body(&with(vec![nameless]));
+        assert_eq!(body["receipt"]["orderLines"][0]["name"], expected);
+    }
+}
