@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::order::Express;
 
 /// What a shop wants of its payments ("ePayment guide", "Create payment"). The eCom API knows none
-/// of these and leaves them out.
+/// of these; receipts afterwards and links work with both, since they have an API of their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wishes {
     /// How it is paid.

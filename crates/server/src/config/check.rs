@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use kasse_core::registry::{self, Plugin};
-use kasse_core::{Account, ApiKind, Environment, Market, Method, Wishes};
+use kasse_core::{Account, ApiKind, Environment, Market, Method, ReceiptWish, Wishes};
 use secrecy::ExposeSecret;
 use url::{Host, Url};
 
@@ -352,11 +352,22 @@ impl Checking<'_> {
                     "Write api = \"epayment\".",
                 );
             }
-            if *wishes != Wishes::default() {
+            let afterwards = wishes.receipt == ReceiptWish::Afterwards;
+            // These two have an API of their own.
+            let rest = Wishes {
+                receipt: if afterwards {
+                    ReceiptWish::Off
+                } else {
+                    wishes.receipt
+                },
+                link: None,
+                ..wishes.clone()
+            };
+            if rest != Wishes::default() {
                 self.warning(
                     &place,
-                    "is left out: eCom knows nothing of it",
-                    "Write api = \"epayment\" for the shop, or remove the table.",
+                    "is left out, but for link and receipt = \"afterwards\": eCom knows nothing of it",
+                    "Write api = \"epayment\" for the shop, or remove what is left out.",
                 );
             }
         }
