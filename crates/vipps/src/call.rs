@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
-use kasse_core::api::{ApiError, Caller};
+use kasse_core::api::{ApiError, Caller, Cancellation, Modification};
 use kasse_core::{Context, Error, Reference};
 
 use crate::headers;
@@ -38,9 +38,54 @@ pub(crate) struct Call<'a> {
     /// Which limit it counts against. Those there are, are all counted by reference.
     pub(crate) counted: Option<Counted>,
     pub(crate) limit: Duration,
-    pub(crate) request: Result<Request<Bytes>, Error>,
-    /// What an answer other than success means, by this API's table: the answer, now, the subject.
-    pub(crate) refusal: fn(&Response<Bytes>, Timestamp, &str) -> ApiError,
+    pub(crate) request: Made,
+    pub(crate) refusal: Refusal,
+}
+
+/// What an answer other than success means, by an API's table: the answer, now, the subject.
+pub(crate) type Refusal = fn(&Response<Bytes>, Timestamp, &str) -> ApiError;
+/// A request, or why it cannot be made.
+type Made = Result<Request<Bytes>, Error>;
+
+impl<'a> Call<'a> {
+    /// A capture, by either generation of the API.
+    pub(crate) fn capture(what: &'a Modification, request: Made, refusal: Refusal) -> Self {
+        let (amount, reference) = (what.amount, &what.reference);
+        let subject = format!("The capture of {amount} for payment {reference}");
+        Self::change("capture", reference, subject, request, refusal)
+    }
+
+    /// A refund.
+    pub(crate) fn refund(what: &'a Modification, request: Made, refusal: Refusal) -> Self {
+        let (amount, reference) = (what.amount, &what.reference);
+        let subject = format!("The refund of {amount} for payment {reference}");
+        Self::change("refund", reference, subject, request, refusal)
+    }
+
+    /// A cancellation.
+    pub(crate) fn cancel(what: &'a Cancellation, request: Made, refusal: Refusal) -> Self {
+        let reference = &what.reference;
+        let subject = format!("The cancellation of payment {reference}");
+        Self::change("cancel", reference, subject, request, refusal)
+    }
+
+    fn change(
+        operation: &'static str,
+        reference: &'a Reference,
+        subject: String,
+        request: Made,
+        refusal: Refusal,
+    ) -> Self {
+        Self {
+            reference: Some(reference),
+            operation,
+            subject,
+            counted: Some(Counted::Modify),
+            limit: ACT,
+            request,
+            refusal,
+        }
+    }
 }
 
 impl Shared {

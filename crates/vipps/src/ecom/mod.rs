@@ -185,18 +185,7 @@ impl PaymentApi for Ecom {
         caller: &Caller,
         what: &Modification,
     ) -> Result<(), ApiError> {
-        let call = Call {
-            reference: Some(&what.reference),
-            operation: "capture",
-            subject: format!(
-                "The capture of {} for payment {}",
-                what.amount, what.reference
-            ),
-            counted: Some(Counted::Modify),
-            limit: ACT,
-            request: requests::capture(caller, what),
-            refusal: errors::refusal,
-        };
+        let call = Call::capture(what, requests::capture(caller, what), errors::refusal);
         self.shared.act(cx, caller, call).await
     }
 
@@ -206,18 +195,7 @@ impl PaymentApi for Ecom {
         caller: &Caller,
         what: &Modification,
     ) -> Result<(), ApiError> {
-        let call = Call {
-            reference: Some(&what.reference),
-            operation: "refund",
-            subject: format!(
-                "The refund of {} for payment {}",
-                what.amount, what.reference
-            ),
-            counted: Some(Counted::Modify),
-            limit: ACT,
-            request: requests::refund(caller, what),
-            refusal: errors::refusal,
-        };
+        let call = Call::refund(what, requests::refund(caller, what), errors::refusal);
         self.shared.act(cx, caller, call).await
     }
 
@@ -227,15 +205,7 @@ impl PaymentApi for Ecom {
         caller: &Caller,
         what: &Cancellation,
     ) -> Result<(), ApiError> {
-        let call = Call {
-            reference: Some(&what.reference),
-            operation: "cancel",
-            subject: format!("The cancellation of payment {}", what.reference),
-            counted: Some(Counted::Modify),
-            limit: ACT,
-            request: requests::cancel(caller, what),
-            refusal: errors::refusal,
-        };
+        let call = Call::cancel(what, requests::cancel(caller, what), errors::refusal);
         self.shared.act(cx, caller, call).await
     }
 

@@ -249,18 +249,10 @@ impl PaymentApi for Epayment {
         caller: &Caller,
         what: &Modification,
     ) -> Result<(), ApiError> {
-        let call = Call {
-            reference: Some(&what.reference),
-            operation: "capture",
-            subject: format!(
-                "The capture of {} for payment {}",
-                what.amount, what.reference
-            ),
-            counted: Some(Counted::Modify),
-            limit: ACT,
-            request: requests::capture(caller, what),
-            refusal: |answer, now, subject| errors::refusal(answer, now, subject, Asked::Capture),
-        };
+        let request = requests::capture(caller, what);
+        let call = Call::capture(what, request, |answer, now, subject| {
+            errors::refusal(answer, now, subject, Asked::Capture)
+        });
         self.shared.act(cx, caller, call).await
     }
 
@@ -270,18 +262,10 @@ impl PaymentApi for Epayment {
         caller: &Caller,
         what: &Modification,
     ) -> Result<(), ApiError> {
-        let call = Call {
-            reference: Some(&what.reference),
-            operation: "refund",
-            subject: format!(
-                "The refund of {} for payment {}",
-                what.amount, what.reference
-            ),
-            counted: Some(Counted::Modify),
-            limit: ACT,
-            request: requests::refund(caller, what),
-            refusal: |answer, now, subject| errors::refusal(answer, now, subject, Asked::Refund),
-        };
+        let request = requests::refund(caller, what);
+        let call = Call::refund(what, request, |answer, now, subject| {
+            errors::refusal(answer, now, subject, Asked::Refund)
+        });
         self.shared.act(cx, caller, call).await
     }
 
@@ -291,15 +275,10 @@ impl PaymentApi for Epayment {
         caller: &Caller,
         what: &Cancellation,
     ) -> Result<(), ApiError> {
-        let call = Call {
-            reference: Some(&what.reference),
-            operation: "cancel",
-            subject: format!("The cancellation of payment {}", what.reference),
-            counted: Some(Counted::Modify),
-            limit: ACT,
-            request: requests::cancel(caller, what),
-            refusal: |answer, now, subject| errors::refusal(answer, now, subject, Asked::Cancel),
-        };
+        let request = requests::cancel(caller, what);
+        let call = Call::cancel(what, request, |answer, now, subject| {
+            errors::refusal(answer, now, subject, Asked::Cancel)
+        });
         self.shared.act(cx, caller, call).await
     }
 
