@@ -46,12 +46,8 @@ impl Transport for Vipps {
     }
 }
 
-/// What goes to Vipps when a shop of this engine begins this order: headers and body.
-async fn begun(engine: &str, config: Value, express: Option<Express>) -> Value {
-    let vipps = Arc::new(Vipps::default());
-    let start = "2026-11-22T12:00:00Z".parse().unwrap();
-    let runtime = Arc::new(TokioRuntime::starting_at(start));
-    let cx = Context::new(vipps.clone(), runtime, Arc::new(CountedIds::default()));
+/// A flow over the real wire, with one account in Vipps' test environment.
+pub(crate) fn flow(cx: &Context) -> Flow {
     let options = FlowOptions {
         public_url: Url::parse("https://kasse.example").unwrap(),
         keys: InstallationKeys {
@@ -70,9 +66,18 @@ async fn begun(engine: &str, config: Value, express: Option<Express>) -> Value {
         market: None,
         late_capture: false,
     };
-    let apis: Vec<Arc<dyn kasse_core::api::PaymentApi>> = vec![Arc::new(kasse_vipps::Ecom::new())];
     let journal = Arc::new(MemoryJournal::new());
-    let flow = Flow::new(options, cx.clone(), journal, apis, vec![account]).unwrap();
+    let wire = kasse_vipps::wire();
+    Flow::new(options, cx.clone(), journal, wire, vec![account]).unwrap()
+}
+
+/// What goes to Vipps when a shop of this engine begins this order: headers and body.
+async fn begun(engine: &str, config: Value, express: Option<Express>) -> Value {
+    let vipps = Arc::new(Vipps::default());
+    let start = "2026-11-22T12:00:00Z".parse().unwrap();
+    let runtime = Arc::new(TokioRuntime::starting_at(start));
+    let cx = Context::new(vipps.clone(), runtime, Arc::new(CountedIds::default()));
+    let flow = flow(&cx);
     let id = ShopId::new(engine).unwrap();
     let plugin = kasse_core::registry::plugin(engine).unwrap();
     let adapter = (plugin.make)(Setup {

@@ -7,13 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use kasse_core::flow::{FlowOptions, InstallationKeys, Shop};
-use kasse_core::journal::MemoryJournal;
+use kasse_core::flow::Shop;
 use kasse_core::registry::{EngineConfig, Setup};
 use kasse_core::{
-    Account, AccountId, Adapter, ApiKind, Context, CountedIds, Currency, Environment, Flow,
-    Initiate, Language, Money, Msn, Order, OrderId, OrderRef, Outcome, Part, ReceiptWish,
-    ReferencePrefix, ShopId, Target, TokioRuntime, Transport, TransportError, Verb, Wishes,
+    AccountId, Adapter, ApiKind, Context, CountedIds, Currency, Flow, Initiate, Language, Money,
+    Order, OrderId, OrderRef, Outcome, Part, ReceiptWish, ReferencePrefix, ShopId, Target,
+    TokioRuntime, Transport, TransportError, Verb, Wishes,
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -257,33 +256,7 @@ impl Played {
             state: Mutex::default(),
         });
         let cx = context(Arc::clone(&world));
-        let options = FlowOptions {
-            public_url: Url::parse("https://kasse.example").unwrap(),
-            keys: InstallationKeys {
-                keys: vec![("1".into(), "k".repeat(32).into())],
-            },
-            quote_budget: Duration::from_secs(6),
-            observer: Arc::new(kasse_core::flow::Unobserved),
-        };
-        let account = Account {
-            id: AccountId::new("main").unwrap(),
-            environment: Environment::Test,
-            msn: Msn::new("123456").unwrap(),
-            client_id: "client".into(),
-            client_secret: "secret".to_owned().into(),
-            subscription_key: "key".to_owned().into(),
-            market: None,
-            late_capture: false,
-        };
-        let journal = Arc::new(MemoryJournal::new());
-        let flow = Flow::new(
-            options,
-            cx.clone(),
-            journal,
-            kasse_vipps::wire(),
-            vec![account],
-        )
-        .unwrap();
+        let flow = crate::engines::flow(&cx);
         let shop = ShopId::new(engine).unwrap();
         let config = match engine {
             "vendure" => json!({
