@@ -251,6 +251,9 @@ impl PaymentProvider for BentAdapter {
     fn flow(&self) -> &ShopFlow {
         self.adapter.flow()
     }
+    async fn meet(&self, cx: &Context) -> Result<(), Error> {
+        self.adapter.meet(cx).await
+    }
     async fn read(&self, cx: &Context, request: &Request<Bytes>) -> Result<Ask, Refusal> {
         let mut ask = self.adapter.read(cx, request).await?;
         if let Some(hook) = self.bent.read {

@@ -608,11 +608,12 @@ async fn unsigned_calls_change_nothing(stage: &mut Stage) {
     let body = json!({ "order": order["code"], "reference": reference }).to_string();
     let url = format!("{}/engine/fjell/capture", stage.kasse);
     let time = jiff::Timestamp::now().as_second().to_string();
-    let wrong = "0".repeat(64);
+    let (id, wrong) = ("0".repeat(32), "0".repeat(64));
     for headers in [
         &[][..],
         &[
             ("x-kasse-time", time.as_str()),
+            ("x-kasse-id", id.as_str()),
             ("x-kasse-signature", wrong.as_str()),
         ],
     ] {

@@ -3,6 +3,7 @@
 
 mod orders;
 mod users;
+mod version;
 mod webhooks;
 
 use std::fmt::Debug;
@@ -28,6 +29,7 @@ use crate::wishes::Wishes;
 
 pub use orders::{Described, OrderManagement};
 pub use users::UserinfoApi;
+pub use version::EngineVersion;
 pub use webhooks::{Notice, Registered, RegisteredAtVipps, WebhookApi, WhyNot};
 
 /// Everything that speaks with Vipps.

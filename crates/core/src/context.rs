@@ -19,6 +19,11 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send + 'static>>;
 pub trait Runtime: Debug + Send + Sync + 'static {
     /// Now.
     fn now(&self) -> Timestamp;
+    /// The time that other machines have, for what they and we sign for each other. It is `now`,
+    /// but where a clock is moved and the other side's is not.
+    fn wall(&self) -> Timestamp {
+        self.now()
+    }
     /// Waits.
     fn sleep(&self, time: Duration) -> Task;
     /// Runs beside the caller, whether or not the caller goes on.

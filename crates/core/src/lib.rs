@@ -23,6 +23,7 @@ mod mutants;
 mod order;
 mod payment;
 mod phone;
+pub mod piece;
 mod provider;
 mod reference;
 pub mod registry;

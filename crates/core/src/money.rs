@@ -146,6 +146,43 @@ impl Money {
         Ok(Self::new(if negative { -minor } else { minor }, currency))
     }
 
+    /// Reads a JSON number of whole currency units exactly: `79.9`, `1397.02`. The number's shortest
+    /// text is read, so what an engine wrote with two decimals is what is got.
+    ///
+    /// # Errors
+    /// As [`Money::parse`]; a computed sum with noise in its last digits is refused, too:
+    /// [`Money::rounded`] reads those.
+    pub fn from_number(
+        number: &serde_json::Number,
+        currency: Currency,
+    ) -> Result<Self, MoneyError> {
+        Self::parse(&number.to_string(), currency)
+    }
+
+    /// Reads a decimal text with any number of decimals, and rounds it to the minor unit, halves away
+    /// from zero: `"273.83182608695654"` is 273.83. For what an engine computes with more decimals
+    /// than the currency has (a share of a tax), never for what a person pays.
+    ///
+    /// # Errors
+    /// No decimal text, or too large.
+    pub fn rounded(text: &str, currency: Currency) -> Result<Self, MoneyError> {
+        let not = || MoneyError::NotDecimal(text.chars().take(40).collect());
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+        if text.ends_with('.') || !decimals.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(not());
+        }
+        let (kept, rest) = decimals.split_at_checked(2).unwrap_or((decimals, ""));
+        let down = Self::parse(&format!("{whole}.{kept:0<2}"), currency)?;
+        let up = rest.bytes().next().is_some_and(|digit| digit >= b'5');
+        let step = match (up, text.starts_with('-')) {
+            (false, _) => 0,
+            (true, false) => 1,
+            (true, true) => -1,
+        };
+        let minor = down.minor.checked_add(step).ok_or(MoneyError::Overflow)?;
+        Ok(Self::new(minor, currency))
+    }
+
     /// The decimal text, exactly: `"79.90"`.
     pub fn decimal(self) -> String {
         let sign = if self.minor < 0 { "-" } else { "" };
@@ -269,6 +306,40 @@ impl VatRate {
         Self(percent * 100)
     }
 
+    /// Reads a percentage exactly: `"25"`, `"11.1"`, `"25.0000"`. `None`: more than two decimals,
+    /// more than 100, below nothing, or no number.
+    pub fn from_percent(text: &str) -> Option<Self> {
+        // Two decimals of a percent are as exact as two of a krone.
+        let read = Money::parse(text, Currency::Nok).ok()?;
+        let rate = u16::try_from(read.minor).ok()?;
+        (rate <= 10_000).then_some(Self(rate))
+    }
+
+    /// Reads a fraction exactly: `"0.25"` is 25 %, `"0.111"` 11.1 %. `None` as above.
+    pub fn from_fraction(text: &str) -> Option<Self> {
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        if decimals.is_empty() || !decimals.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let (percent, rest) = decimals.split_at_checked(2).unwrap_or((decimals, "0"));
+        Self::from_percent(&format!(
+            "{whole}{percent:0<2}.{}",
+            if rest.is_empty() { "0" } else { rest }
+        ))
+    }
+
+    /// The rate between a net and a gross price, in whole percent: minor units are too coarse for
+    /// more. Where an engine gives the prices and not the rate.
+    pub fn between(net: Money, gross: Money) -> Self {
+        let (net, gross) = (i128::from(net.minor), i128::from(gross.minor));
+        if net <= 0 {
+            return Self(0);
+        }
+        let tax = (gross - net).max(0);
+        let percent = (tax * 200 + net) / (net * 2);
+        Self::percent(u16::try_from(percent.min(100)).unwrap_or(0))
+    }
+
     /// The VAT inside an amount that includes it, rounded to the nearest minor unit, halves up.
     pub fn inside(self, gross: Money) -> Money {
         let rate = i128::from(self.0);
@@ -293,6 +364,94 @@ impl fmt::Display for VatRate {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn json_numbers_are_read_exactly_or_refused() {
+        for (json, minor) in [
+            ("1397.02", Some(139_702)),
+            ("79.9", Some(7990)),
+            ("100.0", Some(10_000)),
+            ("0", Some(0)),
+            ("-5.5", Some(-550)),
+            ("273.83182608695654", None),
+            ("1e30", None),
+        ] {
+            let number: serde_json::Number = serde_json::from_str(json).unwrap();
+            let read = Money::from_number(&number, Currency::Nok).ok();
+            assert_eq!(read.map(|money| money.minor), minor, "{json}");
+        }
+    }
+
+    #[test]
+    fn computed_sums_are_rounded_halves_away_from_zero() {
+        for (text, minor) in [
+            ("273.83182608695654", Some(27_383)),
+            ("0.005", Some(1)),
+            ("0.00499999", Some(0)),
+            ("-0.005", Some(-1)),
+            ("-0.004", Some(0)),
+            ("12", Some(1200)),
+            ("12.5", Some(1250)),
+            ("1.999", Some(200)),
+            ("", None),
+            ("1.", None),
+            ("1.00x", None),
+            ("1e3", None),
+        ] {
+            let read = Money::rounded(text, Currency::Nok).ok();
+            assert_eq!(read.map(|money| money.minor), minor, "{text}");
+        }
+    }
+
+    #[test]
+    fn rates_are_read_exactly_or_refused() {
+        for (text, rate) in [
+            ("25", Some(2500)),
+            ("25.0000", Some(2500)),
+            ("0", Some(0)),
+            ("11.1", Some(1110)),
+            ("5.55", Some(555)),
+            ("5.555", None),
+            ("-5", None),
+            ("1e3", None),
+            ("101", None),
+        ] {
+            assert_eq!(
+                VatRate::from_percent(text).map(|rate| rate.0),
+                rate,
+                "{text}"
+            );
+        }
+        for (text, rate) in [
+            ("0.25", Some(2500)),
+            ("0", Some(0)),
+            ("0.0", Some(0)),
+            ("0.111", Some(1110)),
+            ("0.5", Some(5000)),
+            ("1", Some(10_000)),
+            ("0.25555", None),
+            ("2", None),
+            ("-0.25", None),
+            ("x", None),
+            ("0.", None),
+        ] {
+            assert_eq!(
+                VatRate::from_fraction(text).map(|rate| rate.0),
+                rate,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_rate_between_two_prices_is_a_whole_one() {
+        let between = |net, gross| VatRate::between(Money::nok(net), Money::nok(gross));
+        assert_eq!(between(3920, 4900), VatRate::percent(25));
+        assert_eq!(between(7826, 9000), VatRate::percent(15));
+        assert_eq!(between(9000, 9000), VatRate::percent(0));
+        assert_eq!(between(0, 0), VatRate::percent(0));
+        assert_eq!(between(1, i64::MAX), VatRate::percent(100));
+    }
 
     #[test]
     fn engines_decimals_are_read_exactly_or_refused() {

@@ -42,6 +42,18 @@ pub trait PaymentProvider: Debug + Send + Sync + 'static {
     /// The flow, as it was handed over when the adapter was made.
     fn flow(&self) -> &ShopFlow;
 
+    /// Asks the engine who it is, so that `system` can say it. kasse does it when it starts, and
+    /// again until the engine has answered. Where the version is not the engine's to say, there is
+    /// nothing to do.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Configuration`]: a version that the adapter does not support; the server
+    /// does not start then. Anything else: the engine is away.
+    async fn meet(&self, cx: &Context) -> Result<(), Error> {
+        let _ = cx;
+        Ok(())
+    }
+
     /// What the engine asks, in a request that it signed (a webhook, a payment-app call, our piece
     /// in the shop). The path is what follows `/engine/{shop}`, with the query.
     ///

@@ -21,6 +21,7 @@ pub mod doctor;
 mod http;
 mod listen;
 pub mod logs;
+mod meeting;
 mod metrics;
 mod problem;
 mod reach;

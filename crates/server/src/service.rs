@@ -27,8 +27,8 @@ use crate::http::{self, Door, Work, WorkEnd};
 use crate::listen::{self, stopped};
 use crate::metrics::Metrics;
 use crate::reach::Reach;
-use crate::registering;
 use crate::v1;
+use crate::{meeting, registering};
 
 /// What requests under way, and the sweep, may still take when the service stops.
 const GRACE: Duration = Duration::from_secs(10);
@@ -82,7 +82,7 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// A shop's adapter cannot be made.
+    /// A shop's adapter cannot be made, or its engine is not supported.
     #[error("the shop {shop} cannot be served: {error}")]
     Shop {
         /// The shop.
@@ -186,11 +186,16 @@ impl Service {
         let flow = make_flow(&config, context, journal, wire, observer)?;
         let (shops, registers) = (config.shops.len(), config.server.webhooks);
         let keys = v1::Keys::of(&config.shops);
+        let mut ids = Vec::new();
         for shop in config.shops {
             let id = shop.id.clone();
+            ids.push(id.clone());
             add_shop(&flow, &config.server, shop)
                 .map_err(|error| StartError::Shop { shop: id, error })?;
         }
+        let away = meeting::meet(&flow, ids)
+            .await
+            .map_err(|(shop, error)| StartError::Shop { shop, error })?;
 
         let (listener, addr) = match listener {
             Some(listener) => adopt(listener, config.server.listen)?,
@@ -252,7 +257,11 @@ impl Service {
             ),
             (
                 "the webhooks' registration",
-                tokio::spawn(registering::keep(flow.clone(), registers, stopping)),
+                tokio::spawn(registering::keep(flow.clone(), registers, stopping.clone())),
+            ),
+            (
+                "the meeting of the engines",
+                tokio::spawn(meeting::keep(flow.clone(), away, stopping)),
             ),
         ];
         tracing::info!(%addr, admin = %admin_addr, shops, "kasse is running");

@@ -17,6 +17,7 @@ mod life;
 mod logs;
 mod pipe;
 mod real;
+pub mod recordings;
 mod remote;
 mod run;
 mod seams;

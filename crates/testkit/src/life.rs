@@ -105,6 +105,8 @@ pub(crate) enum Moment {
 pub(crate) struct Mortal {
     pub(crate) life: Arc<Life>,
     pub(crate) clock: TokioRuntime,
+    /// A real engine's clock is the system's, whatever the stage's shows.
+    pub(crate) real_time: bool,
     /// Set once a task panics: whoever spawned it hears nothing of that.
     pub(crate) panicked: Arc<AtomicBool>,
 }
@@ -112,6 +114,14 @@ pub(crate) struct Mortal {
 impl Runtime for Mortal {
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    fn wall(&self) -> Timestamp {
+        if self.real_time {
+            Timestamp::now()
+        } else {
+            self.now()
+        }
     }
 
     fn sleep(&self, time: Duration) -> Task {

@@ -101,6 +101,10 @@ impl PaymentProvider for Staged {
         self.adapter.flow()
     }
 
+    async fn meet(&self, cx: &Context) -> Result<(), Error> {
+        self.adapter.meet(cx).await
+    }
+
     async fn read(&self, cx: &Context, request: &Request<Bytes>) -> Result<Ask, Refusal> {
         if !self.real_time {
             return self.adapter.read(cx, request).await;

@@ -20,10 +20,10 @@ use kasse_core::flow::{ApplyWebhooks, FlowOptions, InstallationKeys, Shop, Unobs
 use kasse_core::journal::{Filter, Journal, MemoryJournal};
 use kasse_core::registry::{EngineConfig, Setup};
 use kasse_core::{
-    Account, AccountId, ApiKind, CallerKey, Context, CountedIds, Currency, Environment, Error,
-    ErrorKind, Flow, Ids, Language, Market, Money, Msn, OrderId, Outcome, Part, ReceiptWish,
-    Reference, ReferencePrefix, Runtime, ShopId, Target, TokioRuntime, Transport, TransportError,
-    Wishes,
+    Account, AccountId, Adapter, ApiKind, CallerKey, Context, CountedIds, Currency, Environment,
+    Error, ErrorKind, Flow, Ids, Language, Market, Money, Msn, OrderId, Outcome, Part,
+    PaymentProvider, ReceiptWish, Reference, ReferencePrefix, Runtime, ShopId, Target,
+    TokioRuntime, Transport, TransportError, Wishes,
 };
 use kasse_simulator::{Country, Dial, Dialling, Options, SalesUnit, Simulator};
 use kasse_vipps::Ecom;
@@ -379,6 +379,7 @@ impl Stage {
         let runtime = Arc::new(Mortal {
             life: Arc::clone(&life),
             clock: self.clock.clone(),
+            real_time: self.hub.real.is_some(),
             panicked: Arc::clone(&self.panicked),
         });
         let context = Context::new(transport, runtime, Arc::clone(&self.ids));
@@ -410,6 +411,7 @@ impl Stage {
             life: Arc::clone(&life),
             broken: self.broken.journal,
         });
+        let met = context.clone();
         let flow = Flow::new(options, context, journal, wire, accounts)?;
         let id = ShopId::new(SHOP).map_err(bad)?;
         let engine_url = self
@@ -447,12 +449,18 @@ impl Stage {
             language: Language::En,
             wishes,
         };
-        flow.add_shop(shop, adapter)?;
+        flow.add_shop(shop, Arc::clone(&adapter) as Arc<dyn Adapter>)?;
         *self
             .hub
             .kasse
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(Kasse { flow, life });
+        // As its server does: one that is away is no reason not to start.
+        match adapter.meet(&met).await {
+            Err(error) if error.kind == ErrorKind::Configuration => return Err(error),
+            Err(error) => tracing::warn!(%error, "the engine did not say which version it is"),
+            Ok(()) => {}
+        }
         self.see_to_webhooks().await;
         Ok(())
     }

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use kasse_core::api::System;
+use kasse_core::piece::Piece;
 use kasse_core::registry::Setup;
 use kasse_core::{
     Address, Ask, Context, DeliveryKind, Destination, Error, Forgotten, Money, Order, OrderId,
     OrderRef, Outcome, Payment, PaymentEvent, PaymentProvider, RecordError, Recorded, Refusal,
-    ShippingOption, ShippingQuoter, ShopFlow, ShopId,
+    ShippingOption, ShippingQuoter, ShopFlow, ShopId, VatRate,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,7 +17,6 @@ use serde_json::{Value, json};
 use crate::admin::Admin;
 use crate::calls;
 use crate::config::Config;
-use crate::order::vat;
 use crate::record::{Telling, find};
 
 /// The engine's name in the configuration.
@@ -35,6 +35,7 @@ pub struct Vendure {
     flow: ShopFlow,
     system: System,
     config: Config,
+    piece: Piece,
     admin: Admin,
 }
 
@@ -86,6 +87,7 @@ impl Vendure {
             // The engine's version is the one that the plugin in the shop is made for.
             system: System::new("vendure", "3.7", "kasse", version)?,
             admin: Admin::new(&config),
+            piece: Piece::new(ENGINE, config.secret.clone())?,
             config,
         })
     }
@@ -102,7 +104,8 @@ impl PaymentProvider for Vendure {
     }
 
     async fn read(&self, cx: &Context, request: &Request<Bytes>) -> Result<Ask, Refusal> {
-        calls::read(cx, &self.config, self.flow.shop(), request).map_err(|refusal| *refusal)
+        calls::read(cx, &self.piece, &self.config, self.flow.shop(), request)
+            .map_err(|refusal| *refusal)
     }
 
     fn answer(&self, ask: &Ask, outcome: &Outcome) -> Response<Bytes> {
@@ -184,7 +187,8 @@ impl ShippingQuoter for Vendure {
             .zip(0..)
             .map(|(delivery, place)| {
                 Ok(ShippingOption {
-                    vat: vat(&delivery.tax_rate).ok_or_else(|| odd_rate(&delivery))?,
+                    vat: VatRate::from_percent(&delivery.tax_rate.to_string())
+                        .ok_or_else(|| odd_rate(&delivery))?,
                     id: delivery.id,
                     title: delivery.name,
                     price: Money::new(delivery.price_with_tax, currency),

@@ -1,31 +1,20 @@
 //! The calls of the plugin in the shop: is it really the shop, what does it ask, what is answered.
 //!
-//! Each is a POST of JSON to `/engine/{shop}/{initiate,capture,cancel,refund}`, with
-//! `x-kasse-time` (seconds since 1970) and `x-kasse-signature`: HMAC-SHA256, in hexadecimal, over
-//! the method, the path, the time and the SHA-256 of the body in hexadecimal, one a line.
+//! Each is a POST of JSON to `/engine/{shop}/{initiate,capture,cancel,refund}`, signed as
+//! [`kasse_core::piece`] says.
 
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode};
+use kasse_core::piece::{Answer, Piece, UNDER_WAY, refuse, refused_to, respond};
 use kasse_core::{
     Ask, CallerKey, Context, Error, EventId, Language, Money, Outcome, Part, Payment, Reference,
     Refusal, ShopId, Verb,
 };
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use crate::adapter::order_ref;
 use crate::config::Config;
 use crate::order::{VendureOrder, currency};
-
-/// How far the shop's clock may be from ours, in seconds.
-const CLOCKS: i64 = 300;
-
-/// What the shop reads of an act that goes on.
-pub(crate) const UNDER_WAY: &str =
-    "Vipps has not answered yet. kasse goes on, and shows it here when it is done.";
 
 /// The shop begins a payment.
 #[derive(Debug, Deserialize)]
@@ -77,31 +66,19 @@ enum Asked {
     },
 }
 
-/// What the shop reads.
-#[derive(Debug, Serialize)]
-struct Answer<'a> {
-    done: bool,
-    refused: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redirect: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-}
-
 /// Reads a call that the shop signed.
 ///
 /// # Errors
-/// 401 where the shop did not sign it just now, 404 and 405 where it is none of the calls, 400
+/// 401 where the shop did not sign it just now, 409 where it is a repetition, 404 and 405 where it is none of the calls, 400
 /// where it cannot be read.
 pub(crate) fn read(
     cx: &Context,
+    piece: &Piece,
     config: &Config,
     shop: &ShopId,
     request: &Request<Bytes>,
 ) -> Result<Ask, Box<Refusal>> {
-    signed(cx, &config.secret, shop, request)?;
+    piece.verify(cx, shop, request)?;
     if request.method() != Method::POST {
         return Err(refuse(StatusCode::METHOD_NOT_ALLOWED, "it is no POST"));
     }
@@ -123,66 +100,10 @@ pub(crate) fn read(
     };
     asked.map_err(|error| {
         Box::new(Refusal {
-            response: refused(&error, Language::default()),
+            response: refused_to(&error, Some(Language::default())),
             why: error.to_string(),
         })
     })
-}
-
-/// Did the shop sign it, and just now?
-fn signed(
-    cx: &Context,
-    secret: &SecretString,
-    shop: &ShopId,
-    request: &Request<Bytes>,
-) -> Result<(), Box<Refusal>> {
-    let text = |name: &str| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
-    let (Some(time), Some(signature)) = (text("x-kasse-time"), text("x-kasse-signature")) else {
-        return Err(refuse(StatusCode::UNAUTHORIZED, "it is not signed"));
-    };
-    let expected = signature_of(secret, shop, request, time);
-    let same: bool =
-        expected.is_some_and(|expected| expected.as_bytes().ct_eq(signature.as_bytes()).into());
-    if !same {
-        return Err(refuse(
-            StatusCode::UNAUTHORIZED,
-            "its signature is not the shop's",
-        ));
-    }
-    let apart = time
-        .parse::<i64>()
-        .ok()
-        .and_then(|time| time.checked_sub(cx.now().as_second()))
-        .map(i64::unsigned_abs);
-    if apart.is_none_or(|apart| apart > CLOCKS.unsigned_abs()) {
-        return Err(refuse(
-            StatusCode::UNAUTHORIZED,
-            "it was signed more than 5 minutes ago or ahead: look at both clocks",
-        ));
-    }
-    Ok(())
-}
-
-fn signature_of(
-    secret: &SecretString,
-    shop: &ShopId,
-    request: &Request<Bytes>,
-    time: &str,
-) -> Option<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
-    let path = request.uri().path();
-    let body = hex(&Sha256::digest(request.body()));
-    mac.update(format!("{}\n/engine/{shop}{path}\n{time}\n{body}", request.method()).as_bytes());
-    Some(hex(&mac.finalize().into_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn initiate(config: &Config, shop: &ShopId, begin: Begin) -> Result<Ask, Error> {
@@ -313,47 +234,4 @@ fn stands(asked: &Asked, payment: &Payment) -> bool {
         }
         Asked::Refund { until } => sums.refunded.minor >= *until,
     }
-}
-
-fn refused(error: &Error, language: Language) -> Response<Bytes> {
-    refused_to(error, Some(language))
-}
-
-/// A customer reads the customer's sentence, a merchant what happened.
-fn refused_to(error: &Error, customer: Option<Language>) -> Response<Bytes> {
-    let message = match customer {
-        Some(language) => error.customer_text(language).to_owned(),
-        None => error.to_string(),
-    };
-    let answer = Answer {
-        done: false,
-        refused: true,
-        reference: None,
-        redirect: None,
-        message: Some(message),
-    };
-    respond(error.status(), &answer)
-}
-
-fn refuse(status: StatusCode, why: &str) -> Box<Refusal> {
-    let answer = Answer {
-        done: false,
-        refused: true,
-        reference: None,
-        redirect: None,
-        message: Some(format!("kasse did not take the call: {why}.")),
-    };
-    Box::new(Refusal {
-        response: respond(status, &answer),
-        why: why.to_owned(),
-    })
-}
-
-fn respond(status: StatusCode, answer: &Answer<'_>) -> Response<Bytes> {
-    let body = serde_json::to_vec(answer).unwrap_or_default();
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
 }

@@ -228,7 +228,7 @@ impl VendureOrder {
                 discount: money(shipping.price_with_tax.saturating_sub(total).max(0)),
                 vat: match &shipping.tax_rate {
                     Some(rate) => self.vat(rate)?,
-                    None => whole_rate(shipping.price, shipping.price_with_tax),
+                    None => VatRate::between(money(shipping.price), money(shipping.price_with_tax)),
                 },
                 kind: LineKind::Shipping,
             });
@@ -292,7 +292,8 @@ impl VendureOrder {
     }
 
     fn vat(&self, percent: &serde_json::Number) -> Result<VatRate, Error> {
-        vat(percent).ok_or_else(|| self.unusable(format!("a tax rate is {percent} %")))
+        VatRate::from_percent(&percent.to_string())
+            .ok_or_else(|| self.unusable(format!("a tax rate is {percent} %")))
     }
 
     fn unusable(&self, why: String) -> Error {
@@ -318,61 +319,7 @@ pub(crate) fn currency(code: &str) -> Result<Currency, Error> {
     })
 }
 
-/// A rate in percent, at most two decimals: read as text, without a float.
-pub(crate) fn vat(percent: &serde_json::Number) -> Option<VatRate> {
-    let text = percent.to_string();
-    let (whole, decimals) = text.split_once('.').unwrap_or((&text, "0"));
-    if decimals.len() > 2 {
-        return None;
-    }
-    let whole: u16 = whole.parse().ok()?;
-    let hundredths: u16 = format!("{decimals:0<2}").parse().ok()?;
-    let rate = whole.checked_mul(100)?.checked_add(hundredths)?;
-    (rate <= 10_000).then_some(VatRate(rate))
-}
-
 /// A sum that stays at the largest number: what is absurd is refused later, and nothing breaks.
 fn sum(amounts: impl Iterator<Item = i64>) -> i64 {
     amounts.fold(0, i64::saturating_add)
-}
-
-/// The rate between a net and a gross price, in whole percent: øre are too coarse for more.
-fn whole_rate(net: i64, gross: i64) -> VatRate {
-    let tax = gross.saturating_sub(net).max(0);
-    if net <= 0 {
-        return VatRate(0);
-    }
-    let percent = (tax.saturating_mul(200).saturating_add(net)) / net.saturating_mul(2);
-    VatRate::percent(u16::try_from(percent.min(100)).unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rates_are_read_exactly_or_refused() {
-        for (json, rate) in [
-            ("25", Some(2500)),
-            ("0", Some(0)),
-            ("11.1", Some(1110)),
-            ("5.55", Some(555)),
-            ("5.555", None),
-            ("-5", None),
-            ("1e3", None),
-            ("101", None),
-        ] {
-            let number: serde_json::Number = serde_json::from_str(json).unwrap();
-            assert_eq!(vat(&number).map(|rate| rate.0), rate, "{json}");
-        }
-    }
-
-    #[test]
-    fn the_rate_between_two_prices_is_a_whole_one() {
-        assert_eq!(whole_rate(3920, 4900), VatRate::percent(25));
-        assert_eq!(whole_rate(7826, 9000), VatRate::percent(15));
-        assert_eq!(whole_rate(9000, 9000), VatRate::percent(0));
-        assert_eq!(whole_rate(0, 0), VatRate::percent(0));
-        assert_eq!(whole_rate(1, i64::MAX), VatRate::percent(100));
-    }
 }

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import { sign } from './sign';
 
 /** What the shop has to know to ask kasse. No key of Vipps is among it. */
@@ -40,13 +42,15 @@ export class Kasse {
         const path = `/engine/${this.options.shop}/${verb}`;
         const body = JSON.stringify(question);
         const time = Math.floor(this.now() / 1000);
+        const id = randomUUID().replaceAll('-', '');
         try {
             const response = await fetch(new URL(path, this.options.url), {
                 method: 'POST',
                 headers: {
                     'content-type': 'application/json',
                     'x-kasse-time': String(time),
-                    'x-kasse-signature': sign(this.options.secret, 'POST', path, time, body),
+                    'x-kasse-id': id,
+                    'x-kasse-signature': sign(this.options.secret, { method: 'POST', path, time, id, body }),
                 },
                 body,
                 redirect: 'error',

@@ -31,13 +31,26 @@ async function ask(reply: Reply, patience = 2000) {
 const json = (response: ServerResponse, status: number, body: string) =>
     response.writeHead(status, { 'content-type': 'application/json' }).end(body);
 
-test('the signature is over method, path, time and body', () => {
+test('the signature is over method, path, time, id and body', () => {
+    const call = {
+        method: 'POST',
+        path: '/engine/fjell/capture',
+        time: 1_700_000_000,
+        id: '000102030405060708090a0b0c0d0e0f',
+        body: '{"order":"ÆØÅ"}',
+    };
     // The same as kasse's own test has.
-    const signed = sign(secret, 'POST', '/engine/fjell/capture', 1_700_000_000, '{"order":"ÆØÅ"}');
-    assert.equal(signed, '25cee9b3571cf3ee78ce2d16b6f24055a74aa6434aab66e197025985defb3e0a');
-    assert.notEqual(signed, sign(secret, 'POST', '/engine/fjell/cancel', 1_700_000_000, '{"order":"ÆØÅ"}'));
-    assert.notEqual(signed, sign(secret, 'POST', '/engine/fjell/capture', 1_700_000_001, '{"order":"ÆØÅ"}'));
-    assert.notEqual(signed, sign(secret, 'POST', '/engine/fjell/capture', 1_700_000_000, '{"order":"ÆØ"}'));
+    const signed = sign(secret, call);
+    assert.equal(signed, '0591d1237a703ef295cec37612bef6f69603f65a2091b8d7fe4633d450eef769');
+    for (const change of [
+        { method: 'PUT' },
+        { path: '/engine/fjell/cancel' },
+        { time: 1_700_000_001 },
+        { id: 'f'.repeat(32) },
+        { body: '{"order":"ÆØ"}' },
+    ]) {
+        assert.notEqual(signed, sign(secret, { ...call, ...change }));
+    }
 });
 
 test('a question is signed as it is sent', async () => {
@@ -45,7 +58,9 @@ test('a question is signed as it is sent', async () => {
         assert.equal(request.method, 'POST');
         assert.equal(request.url, '/engine/fjell/refund');
         assert.equal(request.headers['x-kasse-time'], '1700000000');
-        const expected = sign(secret, 'POST', '/engine/fjell/refund', 1_700_000_000, body);
+        const id = String(request.headers['x-kasse-id']);
+        assert.match(id, /^[0-9a-f]{32}$/);
+        const expected = sign(secret, { method: 'POST', path: '/engine/fjell/refund', time: 1_700_000_000, id, body });
         assert.equal(request.headers['x-kasse-signature'], expected);
         assert.deepEqual(JSON.parse(body), { order: 'Ærlig', amount: 100 });
         json(response, 200, '{"done":true,"refused":false,"reference":"fjell-1"}');

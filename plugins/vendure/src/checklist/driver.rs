@@ -17,7 +17,7 @@ use url::Url;
 use super::session::{ask, refusal};
 use super::shown::{ORDER, VendureOrder};
 use super::{Known, Shop};
-use crate::calls::UNDER_WAY;
+use kasse_core::piece::UNDER_WAY;
 
 /// What the test shop takes off for it.
 const COUPON: &str = "TEN";
@@ -381,6 +381,7 @@ impl ShopDriver for Driver {
         Request::post(format!("{}/capture", self.world.engine_url.path()))
             .header(header::CONTENT_TYPE, "application/json")
             .header("x-kasse-time", jiff::Timestamp::now().as_second())
+            .header("x-kasse-id", "0".repeat(32))
             .header("x-kasse-signature", "0".repeat(64))
             .body(Bytes::from(body))
             .ok()
