@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -60,6 +61,7 @@ pub(crate) struct Gate {
     entered: Semaphore,
     open: Semaphore,
     done: Semaphore,
+    met: Semaphore,
 }
 
 static GATES: LazyLock<Mutex<HashMap<PathBuf, Arc<Gate>>>> = LazyLock::new(Mutex::default);
@@ -72,6 +74,7 @@ pub(crate) fn gate(data: &Path) -> Arc<Gate> {
             entered: shut(),
             open: shut(),
             done: shut(),
+            met: shut(),
         })
     };
     Arc::clone(
@@ -97,6 +100,11 @@ impl Gate {
     /// Waits until a request that was let go on has done its work.
     pub(crate) async fn done(&self) {
         self.done.acquire().await.unwrap().forget();
+    }
+
+    /// Waits until the engine was asked once more who it is.
+    pub(crate) async fn met(&self) {
+        self.met.acquire().await.unwrap().forget();
     }
 
     async fn pass(&self) {
@@ -132,6 +140,8 @@ fn make(setup: Setup) -> Result<Arc<dyn kasse_core::Adapter>, Error> {
     Ok(Arc::new(Bench {
         flow: setup.flow,
         gate: gate(&folder),
+        supported: setup.engine.0["supported"] != false,
+        away_for: AtomicU64::new(setup.engine.0["away_for"].as_u64().unwrap_or_default()),
     }))
 }
 
@@ -139,6 +149,9 @@ fn make(setup: Setup) -> Result<Arc<dyn kasse_core::Adapter>, Error> {
 struct Bench {
     flow: ShopFlow,
     gate: Arc<Gate>,
+    supported: bool,
+    /// So many times it does not say who it is.
+    away_for: AtomicU64,
 }
 
 fn not_here() -> Error {
@@ -159,6 +172,27 @@ impl PaymentProvider for Bench {
 
     fn flow(&self) -> &ShopFlow {
         &self.flow
+    }
+
+    async fn meet(&self, _: &Context) -> Result<(), Error> {
+        self.gate.met.add_permits(1);
+        let away = self
+            .away_for
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+        let (kind, who) = match (away, self.supported) {
+            (Ok(_), _) => (ErrorKind::EngineUnavailable, Who::Nobody),
+            (Err(_), false) => (ErrorKind::Configuration, Who::Merchant),
+            (Err(_), true) => return Ok(()),
+        };
+        Err(Error::new(
+            kind,
+            who,
+            "The bench was not met",
+            "it is so.",
+            "Wait.",
+        ))
     }
 
     async fn read(&self, _: &Context, request: &Request<Bytes>) -> Result<Ask, Refusal> {

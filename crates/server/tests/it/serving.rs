@@ -6,8 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use kasse_core::journal::MemoryJournal;
+use kasse_core::registry::EngineConfig;
 use kasse_server::admin::{ClientError, Query};
 use kasse_server::{Service, StartError};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -196,6 +198,39 @@ async fn a_bad_configuration_is_refused_before_anything_is_made() {
     assert!(matches!(error, StartError::Configuration(_)), "{error}");
     assert!(error.to_string().contains("shops.fjord.engine"), "{error}");
     assert!(!folder.path().join("data").exists());
+}
+
+/// A service whose one engine is so.
+async fn start_with_an_engine(folder: &Folder, engine: Value) -> Result<Service, StartError> {
+    let mut config = bench::config(folder.path());
+    config.shops[0].engine_config = EngineConfig(engine);
+    Service::start(config).await
+}
+
+#[tokio::test]
+async fn an_engine_that_is_not_supported_is_refused_at_the_start() {
+    let folder = Folder::new();
+    let engine = json!({ "supported": false });
+    let error = start_with_an_engine(&folder, engine).await.unwrap_err();
+    assert!(matches!(error, StartError::Shop { .. }), "{error}");
+    assert!(error.to_string().contains("fjord"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_away_is_asked_until_it_answers() {
+    let folder = Folder::new();
+    let engine = json!({ "away_for": 3 });
+    let service = start_with_an_engine(&folder, engine).await.unwrap();
+    let gate = gate(folder.path());
+    let begun = tokio::time::Instant::now();
+    for _ in 0..4 {
+        gate.met().await;
+    }
+    assert_eq!(begun.elapsed().as_secs(), 180);
+    // It has answered: it is left alone.
+    let again = tokio::time::timeout(Duration::from_secs(3600), gate.met()).await;
+    assert!(again.is_err());
+    service.shutdown().await;
 }
 
 #[tokio::test]
