@@ -10,8 +10,9 @@ use axum::extract::State;
 use axum::routing::get;
 use jiff::SignedDuration;
 use kasse_core::api::{ApiError, Caller, PaymentApi, System, Wire};
-use kasse_core::flow::{Step, StepKind};
-use kasse_core::{Account, ApiKind, Context, Currency, Environment, Reference};
+use kasse_core::flow::{Step, StepKind, Unobserved};
+use kasse_core::journal::MemoryJournal;
+use kasse_core::{Account, ApiKind, Context, Currency, Environment, Reference, after};
 use kasse_vipps::Ecom;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -20,6 +21,7 @@ use crate::admin::{Client, ClientError, ReachView};
 use crate::config::{self, Config, Registering, Severity, check};
 use crate::listen;
 use crate::reach::Reach;
+use crate::shops;
 
 /// Below this much free disk, in bytes, it is time to act.
 const LOW: u64 = 1024 * 1024 * 1024;
@@ -29,6 +31,9 @@ const EMPTY: u64 = 64 * 1024 * 1024;
 const APART: SignedDuration = SignedDuration::from_secs(30);
 /// By more than this, payments are ended too early or too late.
 const FAR_APART: SignedDuration = SignedDuration::from_secs(120);
+
+/// How long an engine may take to say who it is.
+const ENGINE: Duration = Duration::from_secs(10);
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +75,7 @@ impl fmt::Display for Finding {
 }
 
 /// Looks at everything, the quick things first: configuration, permissions, disk, journal, keys,
-/// clock, public URL, webhooks. It may run beside the kasse of that configuration, or without it.
+/// clock, engines, public URL, webhooks. It may run beside the kasse of that configuration, or without it.
 pub async fn examine(config: &Config, cx: &Context) -> Vec<Finding> {
     let mut doctor = Doctor {
         config,
@@ -81,6 +86,7 @@ pub async fn examine(config: &Config, cx: &Context) -> Vec<Finding> {
     doctor.folder();
     doctor.journal().await;
     doctor.keys().await;
+    doctor.engines().await;
     doctor.public_url().await;
     doctor.webhooks().await;
     doctor.findings
@@ -349,6 +355,47 @@ impl Doctor<'_> {
             ),
         };
         self.say(health, about, why.clone(), advice);
+    }
+
+    /// Does each shop's engine answer, and is it one that its adapter supports?
+    async fn engines(&mut self) {
+        let config = self.config;
+        let flow = shops::flow(
+            config,
+            self.cx.clone(),
+            Arc::new(MemoryJournal::new()),
+            kasse_vipps::wire(),
+            Arc::new(Unobserved),
+        );
+        let flow = match flow {
+            Ok(flow) => flow,
+            Err(error) => {
+                return self.say(Health::Error, "engines", error.why.clone(), &error.advice);
+            }
+        };
+        for shop in &config.shops {
+            let about = format!("engine of {}", shop.id);
+            let added = shops::add_to_look_at(&flow, &config.server, shop.clone());
+            let adapter = match added.and_then(|()| flow.adapter(&shop.id)) {
+                Ok(adapter) => adapter,
+                Err(error) => {
+                    self.say(Health::Error, &about, error.why.clone(), &error.advice);
+                    continue;
+                }
+            };
+            let cx = self.cx.until(after(self.cx.now(), ENGINE));
+            match adapter.meet(&cx).await {
+                Ok(()) => {
+                    let system = adapter.system();
+                    let [(_, name), (_, version), ..] = system.headers();
+                    self.good(&about, format!("{name} {version}"));
+                }
+                Err(error) => {
+                    let what = format!("{}: {}", error.what, error.why);
+                    self.say(Health::Error, &about, what, &error.advice);
+                }
+            }
+        }
     }
 
     async fn public_url(&mut self) {

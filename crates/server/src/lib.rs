@@ -27,6 +27,7 @@ mod problem;
 mod reach;
 mod registering;
 mod service;
+mod shops;
 #[cfg(feature = "otel")]
 mod traces;
 pub mod v1;

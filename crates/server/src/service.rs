@@ -8,12 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kasse_core::api::Wire;
-use kasse_core::flow::{FlowOptions, InstallationKeys, Observer, Shop};
 use kasse_core::journal::Journal;
-use kasse_core::registry::{self, Setup};
 use kasse_core::{
-    Context, Error, ErrorKind, Flow, RandomIds, ReqwestTransport, Runtime, ShopId, TokioRuntime,
-    Who,
+    Context, Error, Flow, RandomIds, ReqwestTransport, Runtime, ShopId, TokioRuntime,
 };
 use kasse_journal::{OpenError, SqliteJournal};
 use tokio::net::TcpListener;
@@ -22,22 +19,18 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 
 use crate::admin::{self, Admin, AdminFile};
-use crate::config::{self, Config, ConfigError, Problem, Severity, check};
+use crate::config::{Config, ConfigError, Problem, Severity, check};
 use crate::http::{self, Door, Work, WorkEnd};
 use crate::listen::{self, stopped};
 use crate::metrics::Metrics;
 use crate::reach::Reach;
 use crate::v1;
-use crate::{meeting, registering};
+use crate::{meeting, registering, shops};
 
 /// What requests under way, and the sweep, may still take when the service stops.
 const GRACE: Duration = Duration::from_secs(10);
 /// How often the sweep runs.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// How long an engine may take for its deliveries. Vipps waits 10 s for them ("Shipping details
-/// call"), and part of that is the way.
-const QUOTE_BUDGET: Duration = Duration::from_secs(6);
-
 /// What the service is made of, where it is not what [`Service::start`] takes.
 #[derive(Debug)]
 pub struct Parts {
@@ -183,14 +176,15 @@ impl Service {
         let transport = Arc::clone(&context.transport);
         let metrics = Arc::new(Metrics::new());
         let observer = Arc::<Metrics>::clone(&metrics);
-        let flow = make_flow(&config, context, journal, wire, observer)?;
-        let (shops, registers) = (config.shops.len(), config.server.webhooks);
+        let flow =
+            shops::flow(&config, context, journal, wire, observer).map_err(StartError::Flow)?;
+        let (count, registers) = (config.shops.len(), config.server.webhooks);
         let keys = v1::Keys::of(&config.shops);
         let mut ids = Vec::new();
         for shop in config.shops {
             let id = shop.id.clone();
             ids.push(id.clone());
-            add_shop(&flow, &config.server, shop)
+            shops::add(&flow, &config.server, shop)
                 .map_err(|error| StartError::Shop { shop: id, error })?;
         }
         let away = meeting::meet(&flow, ids)
@@ -264,7 +258,7 @@ impl Service {
                 tokio::spawn(meeting::keep(flow.clone(), away, stopping)),
             ),
         ];
-        tracing::info!(%addr, admin = %admin_addr, shops, "kasse is running");
+        tracing::info!(%addr, admin = %admin_addr, shops = count, "kasse is running");
         Ok(Self {
             flow,
             addr,
@@ -371,7 +365,7 @@ fn checked(config: &Config) -> Result<(), StartError> {
 }
 
 /// A folder that only this user can look into.
-fn make_folder(path: &Path) -> Result<(), StartError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), StartError> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -380,60 +374,6 @@ fn make_folder(path: &Path) -> Result<(), StartError> {
         path: path.to_owned(),
         source,
     })
-}
-
-fn make_flow(
-    config: &Config,
-    context: Context,
-    journal: Arc<dyn Journal>,
-    wire: Wire,
-    observer: Arc<dyn Observer>,
-) -> Result<Flow, StartError> {
-    let keys = config.installation_keys.iter();
-    let options = FlowOptions {
-        public_url: config.server.public_url.clone(),
-        keys: InstallationKeys {
-            keys: keys.map(|key| (key.id.clone(), key.key.clone())).collect(),
-        },
-        quote_budget: QUOTE_BUDGET,
-        observer,
-    };
-    Flow::new(options, context, journal, wire, config.accounts.clone()).map_err(StartError::Flow)
-}
-
-fn add_shop(flow: &Flow, server: &config::Server, shop: config::Shop) -> Result<(), Error> {
-    let plugin = registry::plugin(&shop.engine)?;
-    let data = server.data.join("shops").join(shop.id.as_str());
-    make_folder(&data).map_err(|error| {
-        Error::new(
-            ErrorKind::Configuration,
-            Who::Merchant,
-            "The shop's folder cannot be made",
-            format!("{error}"),
-            "Give this user the right to write the data folder.",
-        )
-    })?;
-    let engine_url = server
-        .public_url
-        .join(&format!("/engine/{}", shop.id))
-        .map_err(|error| Error::bug("The engine's address cannot be made", format!("{error}.")))?;
-    let adapter = (plugin.make)(Setup {
-        flow: flow.shop_flow(&shop.id),
-        engine: shop.engine_config,
-        engine_url,
-        data: Some(data),
-    })?;
-    let shop = Shop {
-        id: shop.id,
-        name: shop.name,
-        account: shop.account,
-        api: shop.api,
-        prefix: shop.reference_prefix,
-        language: shop.language,
-        wishes: shop.wishes,
-    };
-    tracing::info!(shop = %shop.id, engine = plugin.name, version = plugin.version, "shop");
-    flow.add_shop(shop, adapter)
 }
 
 async fn bind(

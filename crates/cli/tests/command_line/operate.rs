@@ -98,6 +98,7 @@ async fn the_doctor_says_what_works_and_what_does_not() {
         "journal: whole",
         "keys of main: Vipps takes them for sales unit 123456 (a simulator)",
         "clock: at most",
+        "engine of fjord: kasse-demo-shop",
         // Only a simulator has to find it: a warning.
         "warning  public URL: https://kasse.example/ does not lead to this kasse",
         "To do: ",
