@@ -289,6 +289,7 @@ impl Stage {
             });
         }
         let public_url = Url::parse(&format!("https://{KASSE}")).map_err(|e| problem(&e))?;
+        let clock = TokioRuntime::starting_at(start);
         let world = World {
             shop: ShopId::new(SHOP).map_err(|error| problem(&error))?,
             engine_url: public_url
@@ -297,6 +298,7 @@ impl Stage {
             transport: Arc::new(Network {
                 hub: Arc::downgrade(&hub),
             }),
+            clock: Arc::new(clock.clone()),
         };
         let driver = host.driver(world);
         if let Some(engine) = driver.stand_in() {
@@ -328,7 +330,7 @@ impl Stage {
             api: Mutex::new(api),
             journal: Arc::new(MemoryJournal::new()),
             ids: Arc::new(CountedIds::default()),
-            clock: TokioRuntime::starting_at(start),
+            clock,
             weather: Arc::default(),
             account: Mutex::new("main"),
             data,

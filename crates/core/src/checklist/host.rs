@@ -9,7 +9,7 @@ use url::Url;
 
 use super::shop::ShopDriver;
 use crate::registry::Plugin;
-use crate::{Currency, Error, ShopId, Transport};
+use crate::{Currency, Error, Runtime, ShopId, Transport};
 
 /// The shop's name at kasse in every run: what a real engine is told.
 pub const SHOP: &str = "shop";
@@ -55,6 +55,8 @@ pub struct World {
     pub engine_url: Url,
     /// HTTP: to kasse, and to the engine wherever that is.
     pub transport: Arc<dyn Transport>,
+    /// The time, as kasse has it: what a stand-in signs its calls with, and waits by.
+    pub clock: Arc<dyn Runtime>,
 }
 
 /// What a program finds by the engine's name. A `pub static`, submitted to inventory.
