@@ -46,13 +46,13 @@ impl Failure {
     }
 }
 
-/// What the plugin says where it does not do it.
-#[derive(Debug, Default, Deserialize)]
+/// What is said where it is not done.
+#[derive(Debug, Deserialize)]
 struct Said {
     message: String,
-    /// It was looked at, and will never be done: asking again is of no use.
-    #[serde(default)]
-    never: bool,
+    /// Medusa's own errors have one (`conflict`, which passes), the plugin's have none.
+    #[serde(default, rename = "type")]
+    kind: Option<Value>,
 }
 
 impl Shop {
@@ -118,8 +118,10 @@ fn refusal(answer: &Response<Bytes>) -> Failure {
     let said = serde_json::from_slice::<Said>(answer.body()).ok();
     let message = |said: &Said| format!("{}.", short(said.message.trim_end_matches('.')));
     match (status, said) {
-        (StatusCode::CONFLICT, Some(said)) if said.never => Failure::Never(message(&said)),
-        (StatusCode::NOT_FOUND, Some(said)) => Failure::NotThere(message(&said)),
+        (StatusCode::CONFLICT, Some(said)) if said.kind.is_none() => Failure::Never(message(&said)),
+        (StatusCode::NOT_FOUND, Some(said)) if said.kind.is_none() => {
+            Failure::NotThere(message(&said))
+        }
         (StatusCode::UNAUTHORIZED, said) => Failure::Away(unsigned(
             &said.map(|said| message(&said)).unwrap_or_default(),
         )),
