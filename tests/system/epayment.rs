@@ -18,13 +18,9 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::differences::differences;
-
-// Named, so that they are linked.
-use kasse_demo_shop as _;
-use kasse_vendure as _;
+use crate::shops::{self, ENGINES, UNSERVED};
 
 const CURRENCIES: [Currency; 3] = [Currency::Nok, Currency::Dkk, Currency::Eur];
-const ENGINES: [&str; 2] = ["demo-shop", "vendure"];
 /// How an order is paid: an express order's kind, and whether a receipt goes with it.
 const CASES: [(&str, Option<&str>, ReceiptWish); 5] = [
     ("regular", None, ReceiptWish::Off),
@@ -34,10 +30,7 @@ const CASES: [(&str, Option<&str>, ReceiptWish); 5] = [
     ("express_receipt", Some("dynamic"), ReceiptWish::AtCreate),
 ];
 
-/// A post code that no shop delivers to.
-const UNSERVED: &str = "nowhere";
-
-/// Vipps with one payment, and beside it a Vendure that offers two deliveries.
+/// Vipps with one payment, and beside it an engine that offers two deliveries.
 #[derive(Debug)]
 struct World {
     currency: Currency,
@@ -161,29 +154,6 @@ impl World {
         (StatusCode::OK, self.payment(state))
     }
 
-    /// What Vendure answers: deliveries when it is asked for them, and otherwise it is away.
-    fn vendure(&self, request: &Request<Bytes>) -> (StatusCode, Value) {
-        let body: Value = serde_json::from_slice(request.body()).unwrap();
-        let query = body["query"].as_str().unwrap();
-        if query.contains("KasseLogin") {
-            let user = json!({ "data": { "login": { "__typename": "CurrentUser" } } });
-            return (StatusCode::OK, user);
-        }
-        if !query.contains("KasseDeliveries") {
-            return (StatusCode::SERVICE_UNAVAILABLE, Value::Null);
-        }
-        let one = |id: &str, name: &str, price: i64| json!({ "id": id, "code": name, "name": name, "priceWithTax": price, "taxRate": 25 });
-        let offered = match body["variables"]["address"]["postalCode"].as_str() {
-            Some(UNSERVED) => vec![],
-            _ => vec![one("1", "Standard", 4900), one("2", "Express", 9905)],
-        };
-        let offered = json!({ "data": {
-            "kasseDeliveries": offered,
-            "orders": { "items": [{ "currencyCode": self.currency }] },
-        } });
-        (StatusCode::OK, offered)
-    }
-
     /// The customer approves, with the first delivery of these groups where there are some.
     fn approve(&self, groups: Option<&Value>) {
         let mut state = self.state.lock().unwrap();
@@ -212,11 +182,8 @@ impl Transport for World {
         request: Request<Bytes>,
         _: Duration,
     ) -> Result<Response<Bytes>, TransportError> {
-        let (status, answer) = if request.uri().host() == Some("vendure.example") {
-            self.vendure(&request)
-        } else {
-            self.vipps(&request)
-        };
+        let (status, answer) =
+            shops::answer(&request, self.currency).unwrap_or_else(|| self.vipps(&request));
         let mut response = Response::new(Bytes::from(answer.to_string()));
         *response.status_mut() = status;
         let session = "session".parse().unwrap();
@@ -258,18 +225,11 @@ impl Played {
         let cx = context(Arc::clone(&world));
         let flow = crate::engines::flow(&cx);
         let shop = ShopId::new(engine).unwrap();
-        let config = match engine {
-            "vendure" => json!({
-                "api_url": "http://vendure.example/admin-api", "username": "kasse", "password": "p",
-                "secret": "s".repeat(32), "return_url": "https://shop.example/{code}",
-            }),
-            _ => json!({ "currency": currency, "site_url": "https://shop.example" }),
-        };
         let plugin = kasse_core::registry::plugin(engine).unwrap();
         let engine_url = format!("https://kasse.example/engine/{engine}");
         let adapter = (plugin.make)(Setup {
             flow: flow.shop_flow(&shop),
-            engine: EngineConfig(config),
+            engine: EngineConfig(shops::config(engine, currency)),
             engine_url: Url::parse(&engine_url).unwrap(),
             data: None,
         })
@@ -495,20 +455,22 @@ async fn the_same_neutral_order_gives_the_same_bytes_from_every_adapter() {
                 let bytes = String::from_utf8(request.body().to_vec()).unwrap();
                 all.push((request_shown(&request), alike(&bytes, engine)));
             }
-            let [(one, bytes), (other, same)] = all.try_into().unwrap();
-            let found = differences(&one, &other);
-            let place = |difference: &String| difference.split(": ").next().unwrap().to_owned();
-            let odd: Vec<&String> = found
-                .iter()
-                .filter(|difference| !MAY_DIFFER.contains(&place(difference).as_str()))
-                .collect();
-            assert!(odd.is_empty(), "{case} {currency}: {odd:#?}");
-            assert!(
-                found.len() >= 3,
-                "{case} {currency}: nothing tells the engines apart"
-            );
-            // Byte for byte, the order of the fields and the spaces too.
-            assert_eq!(bytes, same, "{case} {currency}");
+            let (one, bytes) = all.remove(0);
+            for ((other, same), engine) in all.into_iter().zip(&ENGINES[1..]) {
+                let found = differences(&one, &other);
+                let place = |difference: &String| difference.split(": ").next().unwrap().to_owned();
+                let odd: Vec<&String> = found
+                    .iter()
+                    .filter(|difference| !MAY_DIFFER.contains(&place(difference).as_str()))
+                    .collect();
+                assert!(odd.is_empty(), "{engine} {case} {currency}: {odd:#?}");
+                assert!(
+                    found.len() >= 3,
+                    "{engine} {case} {currency}: nothing tells the engines apart"
+                );
+                // Byte for byte, the order of the fields and the spaces too.
+                assert_eq!(bytes, same, "{engine} {case} {currency}");
+            }
         }
     }
 }
@@ -606,5 +568,5 @@ async fn every_pinned_body_is_valid_by_the_published_schema() {
         }
     }
     // Four requests each, and the answers to the shipping calls of two cases.
-    assert_eq!(compared, 2 * 3 * (5 * 4 + 2));
+    assert_eq!(compared, ENGINES.len() * 3 * (5 * 4 + 2));
 }

@@ -2,7 +2,10 @@
 //! dependency in this crate's manifest.
 
 use kasse_demo_shop as _;
+use kasse_medusa as _;
+use kasse_saleor as _;
 use kasse_vendure as _;
+use kasse_woocommerce as _;
 
 use crate::output::say;
 use crate::table::Table;

@@ -10,7 +10,7 @@ use axum::routing::post;
 use bytes::Bytes;
 use http::StatusCode;
 use kasse_core::checklist::{Ability, Act, Cart, DriverError, Need, ShopDriver, World};
-use kasse_core::{ReqwestTransport, ShopId};
+use kasse_core::{ReqwestTransport, ShopId, TokioRuntime};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,6 +60,7 @@ impl House {
             shop: ShopId::new("fjord").unwrap(),
             engine_url: format!("{}/engine/fjord", self.site).parse().unwrap(),
             transport: Arc::new(ReqwestTransport::new().unwrap()),
+            clock: Arc::new(TokioRuntime::system()),
         });
         let abilities: Vec<Ability> = [
             Ability::Express,
