@@ -593,6 +593,15 @@ impl ShopFlow {
         }
     }
 
+    /// One payment of the shop, as the journal has it: for engines that name an order otherwise than
+    /// kasse knows it by now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], or the journal cannot be read.
+    pub async fn payment(&self, reference: &Reference) -> Result<Payment, Error> {
+        self.running()?.payment(&self.shop, reference).await
+    }
+
     /// The flow, if it is still there and the order is this shop's.
     fn flow(&self, at: &OrderRef) -> Result<Flow, Error> {
         if at.shop != self.shop {
@@ -604,6 +613,10 @@ impl ShopFlow {
                 ),
             ));
         }
+        self.running()
+    }
+
+    fn running(&self) -> Result<Flow, Error> {
         let inner = self
             .inner
             .upgrade()
