@@ -14,7 +14,7 @@ use kasse_vendure as _;
 use kasse_woocommerce as _;
 
 /// All adapters of the project.
-pub(crate) const ENGINES: [&str; 4] = ["demo-shop", "vendure", "woocommerce", "medusa"];
+pub(crate) const ENGINES: [&str; 5] = ["demo-shop", "vendure", "woocommerce", "saleor", "medusa"];
 
 /// A post code that no shop delivers to.
 pub(crate) const UNSERVED: &str = "nowhere";
