@@ -22,6 +22,7 @@ mod engines;
 mod epayment;
 mod layout;
 mod moved;
+mod same_cart;
 mod shops;
 mod support;
 mod v1;
