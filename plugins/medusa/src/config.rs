@@ -1,10 +1,11 @@
 //! The engine's table of the configuration.
 
 use kasse_core::{Error, ErrorKind, Who};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
+
+use crate::shop::segment;
 
 /// `[shops.NAME.engine_config]`.
 #[derive(Debug, Deserialize)]
@@ -48,8 +49,7 @@ impl Config {
     /// # Errors
     /// [`ErrorKind::Configuration`]: the template makes no address.
     pub(crate) fn return_to(&self, cart: &str) -> Result<Url, Error> {
-        let cart = utf8_percent_encode(cart, NON_ALPHANUMERIC).to_string();
-        match Url::parse(&self.return_url.replace("{cart}", &cart)) {
+        match Url::parse(&self.return_url.replace("{cart}", &segment(cart))) {
             Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
             _ => Err(wrong(
                 "`return_url` is no http or https address; {cart} in it stands for the cart's id.",

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use kasse_core::piece::Piece;
 use kasse_core::{Context, Error, ErrorKind, TransportError, Who};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -106,9 +106,16 @@ impl Shop {
     }
 }
 
-/// An id as a part of a path.
+/// All but what stands in every part of an address as it is (RFC 3986, "unreserved").
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// An id as a part of an address.
 pub(crate) fn segment(id: &str) -> String {
-    utf8_percent_encode(id, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(id, RESERVED).to_string()
 }
 
 /// A "never" releases the customer's money, and so it has to be the plugin's own: not a proxy's

@@ -177,7 +177,7 @@ async fn a_payment_begins_with_the_cart_that_the_shop_sent() {
     assert_eq!((order.amount, order.express), (Money::nok(139_702), None));
     assert_eq!(
         order.return_to.as_str(),
-        "https://shop.example/thanks?cart=cart%5F01M816JFD56VDXPV40MBTPBNVD"
+        "https://shop.example/thanks?cart=cart_01M816JFD56VDXPV40MBTPBNVD"
     );
     assert_eq!(
         (order.buyer.language, order.buyer.phone.as_deref()),

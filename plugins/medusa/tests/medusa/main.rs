@@ -10,6 +10,7 @@
 )]
 
 mod calls;
+mod contract;
 mod orders;
 mod quote;
 mod record;
