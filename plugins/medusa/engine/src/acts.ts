@@ -1,0 +1,97 @@
+import type { Answer, Kasse, Verb } from './kasse';
+import { find, medusa } from './medusa';
+import { decimal, Numeric, sum } from './money';
+import { PAYMENT, referenceOf } from './order';
+import { say } from './texts';
+
+/** What kasse is being asked for right now, by the payment's reference. */
+const underWay = new Map<string, Promise<Answer>>();
+
+/** A capture or a refund, as Medusa notes it before it asks. */
+interface Entry {
+    id: string;
+    amount: Numeric;
+    raw_amount?: Numeric;
+}
+
+/** What the merchant does. Medusa notes it first, and takes the note away where this is not done. */
+export const acts = {
+    async capture(kasse: Kasse, id: string): Promise<Answer> {
+        return act(kasse, 'capture', id);
+    },
+
+    async refund(kasse: Kasse, id: string): Promise<Answer> {
+        return act(kasse, 'refund', id);
+    },
+
+    /** The payment, or what is left of it. */
+    async cancel(kasse: Kasse, cart: string, reference: string): Promise<Answer> {
+        const [link] = cart ? await find('order_cart', ['order_id'], { cart_id: cart }) : [];
+        return ask(kasse, 'cancel', { order: link?.order_id ?? cart, reference });
+    },
+
+    /** Waits until nothing is asked for about a payment. Was the last thing done? */
+    async settled(reference: string): Promise<boolean> {
+        const answer = await underWay.get(reference);
+        return answer?.done ?? true;
+    },
+};
+
+/**
+ * The amount is read by the entry's id: Medusa's call has none for a capture, and its id is a new one
+ * each time that the merchant presses. Which press it is, kasse tells by what stood there before.
+ */
+async function act(kasse: Kasse, verb: 'capture' | 'refund', id: string): Promise<Answer> {
+    const [{ payment_id: of }] = (await find(verb, ['id', 'payment_id'], { id })).concat({});
+    const [payment] = of ? await find('payment', PAYMENT, { id: of }) : [];
+    const entries: Entry[] = (verb === 'capture' ? payment?.captures : payment?.refunds) ?? [];
+    const entry = entries.find(one => one.id === id);
+    const reference = payment && referenceOf(payment);
+    if (!entry || !reference) {
+        return { done: false, refused: true, message: say('howMuch', kasse.language) };
+    }
+    const amount = (one: Entry) => one.raw_amount ?? one.amount;
+    const refused = Number(payment.metadata?.[`vipps_refused_${verb}s`] ?? 0);
+    // Ids are in the order of time: two presses at once are two things.
+    const before = sum(entries.filter(one => one.id < id).map(amount));
+    const answer = await ask(kasse, verb, {
+        order: await orderOf(payment),
+        reference,
+        currency_code: payment.currency_code,
+        amount: decimal(amount(entry)),
+        [verb === 'capture' ? 'captured' : 'refunded']: before,
+        refused,
+        [verb]: id,
+    });
+    if (!answer.done && answer.refused) {
+        // The next press is a new question.
+        const metadata = { ...payment.metadata, [`vipps_refused_${verb}s`]: refused + 1 };
+        await medusa.payments.updatePayment({ id: payment.id, metadata } as never);
+    }
+    return answer;
+}
+
+async function ask(
+    kasse: Kasse,
+    verb: Verb,
+    question: { reference: string; [more: string]: unknown },
+): Promise<Answer> {
+    const { reference } = question;
+    const asked = kasse.ask(verb, question);
+    underWay.set(reference, asked);
+    try {
+        return await asked;
+    } finally {
+        if (underWay.get(reference) === asked) {
+            underWay.delete(reference);
+        }
+    }
+}
+
+/** The order of a payment; the cart, where it is none yet. */
+async function orderOf(payment: { payment_collection_id: string; data?: Record<string, unknown> }): Promise<unknown> {
+    const [link] = await find('order_payment_collection', ['order_id'], {
+        payment_collection_id: payment.payment_collection_id,
+    });
+    return link?.order_id ?? payment.data?.cart_id;
+}
