@@ -1,6 +1,7 @@
 import type { Answer, Kasse, Verb } from './kasse';
 import { find, medusa } from './medusa';
 import { decimal, Numeric, sum } from './money';
+import { remember } from './notes';
 import { PAYMENT, referenceOf } from './order';
 import { say } from './texts';
 
@@ -27,7 +28,13 @@ export const acts = {
     /** The payment, or what is left of it. */
     async cancel(kasse: Kasse, cart: string, reference: string): Promise<Answer> {
         const [link] = cart ? await find('order_cart', ['order_id'], { cart_id: cart }) : [];
-        return ask(kasse, 'cancel', { order: link?.order_id ?? cart, reference });
+        const order: string | undefined = link?.order_id;
+        const answer = await ask(kasse, 'cancel', { order: order ?? cart, reference });
+        if (!answer.done && order) {
+            // Medusa cancels the order all the same, and shows nobody why the money is still reserved.
+            await remember(order, {}, [answer.message]);
+        }
+        return answer;
     },
 
     /** Waits until nothing is asked for about a payment. Was the last thing done? */

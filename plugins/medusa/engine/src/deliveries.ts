@@ -162,9 +162,8 @@ async function priced(cart: Any, country: string, to: Address): Promise<(Option 
     const flat = options.filter(option => option.price_type === 'flat').map(({ id }) => id);
     const prices = new Map<string, Any>();
     if (flat.length) {
-        const context = { ...shown, calculated_price: QueryContext(cart) };
-        const fields = ['id', 'calculated_price.*'];
-        for (const option of await find('shipping_option', fields, { ...filters, id: flat }, QueryContext(context))) {
+        const context = { calculated_price: QueryContext(cart) };
+        for (const option of await find('shipping_option', ['id', 'calculated_price.*'], { id: flat }, context)) {
             prices.set(option.id, option.calculated_price);
         }
     }

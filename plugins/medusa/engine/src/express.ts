@@ -3,6 +3,7 @@ import { addShippingMethodToCartWorkflow, updateCartWorkflow } from '@medusajs/m
 import { Address, written } from './deliveries';
 import { find, medusa } from './medusa';
 import { missing, Numeric, same, sum } from './money';
+import { describe } from './order';
 import { asMedusaSays, never } from './refused';
 
 /** What the customer chose in the app. */
@@ -40,17 +41,14 @@ export async function writeExpress(cart: string, express: Express): Promise<void
 
 /** Where Medusa's price is another one by now, the delivery costs what the customer was told. */
 async function keepPrice(cart: string, told: Numeric): Promise<void> {
-    const fields = ['id', 'shipping_methods.*', 'shipping_methods.total', 'shipping_methods.tax_lines.*'];
-    const [found] = await find('cart', fields, { id: cart });
-    const methods = found?.shipping_methods ?? [];
-    const now = sum(methods.map((method: { raw_total?: Numeric; total: Numeric }) => method.raw_total ?? method.total));
-    const [first] = methods;
-    if (!first || same(now, told) || !first.is_tax_inclusive) {
+    const methods = (await describe(cart))?.shipping_methods ?? [];
+    const now = sum(methods.map(method => method.total));
+    const [first] = await medusa.carts.listShippingMethods({ cart_id: cart });
+    if (!first?.is_tax_inclusive || same(now, told)) {
         return;
     }
-    const more = missing(now, told) ?? `-${missing(told, now)}`;
-    const amount = sum([first.raw_amount ?? first.amount, more]);
+    const amount = sum([first.amount as Numeric, told, `-${now}`]);
     if (missing(0, amount)) {
-        await medusa.carts.updateShippingMethods([{ id: first.id, amount: amount as never }] as never);
+        await medusa.carts.updateShippingMethods([{ id: first.id, amount: amount as never }]);
     }
 }

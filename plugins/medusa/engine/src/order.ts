@@ -87,6 +87,7 @@ export const PAYMENT = [
     'raw_amount',
     'currency_code',
     'data',
+    'metadata',
     'captured_at',
     'canceled_at',
     'payment_collection_id',

@@ -10,6 +10,7 @@ import { acts } from './acts';
 import { Express, writeExpress } from './express';
 import { find, medusa } from './medusa';
 import { missing, same } from './money';
+import { remember } from './notes';
 import { isOurs, locate, paymentsOf, Place, referenceOf, taken } from './order';
 import { asMedusaSays, never, NotDone } from './refused';
 import { writing } from './writing';
@@ -84,7 +85,15 @@ async function write(event: Event): Promise<Recorded> {
             await ended(place, event);
     }
     if (place.order) {
-        await remember(place.order, event, shown.message);
+        const { authorised, captured, refunded, released } = event.sums;
+        const facts = {
+            vipps_reference: event.reference,
+            vipps_reserved: authorised,
+            vipps_captured: captured,
+            vipps_refunded: refunded,
+            vipps_released: released,
+        };
+        await remember(place.order, facts, [event.note, shown.message]);
     }
     return { order: place.order ?? place.cart ?? event.order, shown: true, ...shown };
 }
@@ -238,25 +247,3 @@ async function known(place: Place, event: Event) {
 function notShown(message: string): Partial<Recorded> {
     return { shown: false, message };
 }
-
-/** What the merchant reads in the order's metadata. */
-async function remember(order: string, event: Event, more?: string): Promise<void> {
-    const [{ metadata }] = await find('order', ['id', 'metadata'], { id: order });
-    const { authorised, captured, refunded, released } = event.sums;
-    const notes: string[] = String(metadata?.vipps_note ?? '').split('\n').filter(Boolean);
-    for (const note of [event.note, more]) {
-        if (note && !notes.includes(note)) {
-            notes.push(note);
-        }
-    }
-    const now = {
-        vipps_reference: event.reference,
-        vipps_reserved: authorised,
-        vipps_captured: captured,
-        vipps_refunded: refunded,
-        vipps_released: released,
-        ...(notes.length ? { vipps_note: notes.join('\n') } : {}),
-    };
-    await medusa.orders.updateOrders(order, { metadata: { ...metadata, ...now } });
-}
-
