@@ -4,10 +4,11 @@ mod api;
 mod browser;
 mod demo;
 mod journey;
+mod medusa;
+mod npm;
 mod run;
 mod snapshots;
 mod third_party;
-mod vendure;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,8 +22,8 @@ The chores of the kasse project.
 Usage: cargo xtask <CHORE>
 
 Chores:
-  test               Everything: unit, integration and doc tests, a real Vendure (Node and npm; installed
-                     by apt-get where they can be), the snapshots, a third party's adapter with its
+  test               Everything: unit, integration and doc tests, a real Vendure and a real Medusa (Node,
+                     npm and PostgreSQL; installed by apt-get where they can be), the snapshots, a third party's adapter with its
                      checklist, the JSON API against its
                      document (schemathesis; installed by pip into the target folder), and the demo's
                      pages in a browser (Chromium; installed by apt-get where it can be). What cannot be
@@ -69,13 +70,25 @@ fn test() -> Result<(), Problem> {
         .args(["test", "--workspace", "--all-features"])
         .env("INSTA_UPDATE", "no")
         .env("INSTA_SNAPSHOT_REFERENCES_FILE", snapshots.list());
-    match vendure::find_or_install_node() {
+    // Stopped when the tests are over.
+    let mut postgres = None;
+    match npm::find_or_install_node() {
         Ok(()) => {
-            tests.env("KASSE_VENDURE_DIR", vendure::prepare()?);
+            tests.env("KASSE_VENDURE_DIR", VENDURE.prepare()?);
+            let folder = MEDUSA.prepare()?;
+            match medusa::Postgres::start() {
+                Ok(server) => {
+                    tests.env("KASSE_MEDUSA_DIR", folder);
+                    tests.env("KASSE_MEDUSA_DATABASE", &server.url);
+                    postgres = Some(server);
+                }
+                Err(why) => left_out.push(format!("everything with a real Medusa: {why}")),
+            }
         }
-        Err(why) => left_out.push(format!("everything with Vendure: {why}")),
+        Err(why) => left_out.push(format!("everything with Vendure and a real Medusa: {why}")),
     }
     run::step("tests of all crates, documentation included", &mut tests)?;
+    drop(postgres);
     let mut kill_table = run::cargo();
     kill_table
         .args([
@@ -128,6 +141,20 @@ fn test() -> Result<(), Problem> {
     println!("xtask: {said}");
     Ok(())
 }
+
+/// Vendure, as the workspace's tests run it.
+const VENDURE: npm::Engine = npm::Engine {
+    name: "Vendure",
+    plugin: "vendure",
+    built: "dist",
+};
+
+/// Medusa, likewise.
+const MEDUSA: npm::Engine = npm::Engine {
+    name: "Medusa",
+    plugin: "medusa",
+    built: ".medusa",
+};
 
 const API: &str = "the JSON API against its document";
 

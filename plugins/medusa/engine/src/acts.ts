@@ -29,7 +29,7 @@ export const acts = {
     async cancel(kasse: Kasse, cart: string, reference: string): Promise<Answer> {
         const [link] = cart ? await find('order_cart', ['order_id'], { cart_id: cart }) : [];
         const order: string | undefined = link?.order_id;
-        const answer = await ask(kasse, 'cancel', { order: order ?? cart, reference });
+        const answer = await ask(kasse, 'cancel', { order: cart, reference });
         if (!answer.done && order) {
             // Medusa cancels the order all the same, and shows nobody why the money is still reserved.
             await remember(order, {}, [answer.message]);
@@ -62,7 +62,8 @@ async function act(kasse: Kasse, verb: 'capture' | 'refund', id: string): Promis
     // Ids are in the order of time: two presses at once are two things.
     const before = sum(entries.filter(one => one.id < id).map(amount));
     const answer = await ask(kasse, verb, {
-        order: await orderOf(payment),
+        // What kasse knows it by, also before it knows of the order.
+        order: payment.data?.cart_id,
         reference,
         currency_code: payment.currency_code,
         amount: decimal(amount(entry)),
@@ -93,12 +94,4 @@ async function ask(
             underWay.delete(reference);
         }
     }
-}
-
-/** The order of a payment; the cart, where it is none yet. */
-async function orderOf(payment: { payment_collection_id: string; data?: Record<string, unknown> }): Promise<unknown> {
-    const [link] = await find('order_payment_collection', ['order_id'], {
-        payment_collection_id: payment.payment_collection_id,
-    });
-    return link?.order_id ?? payment.data?.cart_id;
 }
