@@ -3,7 +3,6 @@ import './quiet';
 import loaders, { initializeContainer } from '@medusajs/medusa/loaders/index';
 import { migrate } from '@medusajs/medusa/commands/db/migrate';
 import { ContainerRegistrationKeys } from '@medusajs/framework/utils';
-import express from 'express';
 
 import { seed } from './seed';
 
@@ -19,7 +18,7 @@ async function fill(step: string | undefined): Promise<void> {
         }
         return;
     }
-    const { container } = await loaders({ directory, expressApp: express(), skipLoadingEntryPoints: true });
+    const { container } = await loaders({ directory, expressApp: undefined as never, skipLoadingEntryPoints: true });
     await seed(container);
 }
 
