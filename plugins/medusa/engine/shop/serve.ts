@@ -5,7 +5,7 @@ import start from '@medusajs/medusa/commands/start';
 import { prepare, remove } from './database';
 
 const PORT = Number(process.env.SHOP_PORT ?? 9000);
-const DATABASE = process.env.SHOP_DATABASE ?? 'postgres://localhost:5432/kasse_shop';
+const DATABASE = process.env.SHOP_DATABASE ?? 'postgres://kasse:kasse@127.0.0.1:5432/kasse_shop';
 
 /** Starts the test shop; one that is not there is made first. Says `shop ready` when it is. */
 async function serve(): Promise<void> {
