@@ -67,7 +67,9 @@ async function act(kasse: Kasse, verb: 'capture' | 'refund', id: string): Promis
         reference,
         currency_code: payment.currency_code,
         amount: decimal(amount(entry)),
-        [verb === 'capture' ? 'captured' : 'refunded']: before,
+        ...(verb === 'capture'
+            ? { captured: before, of: decimal(payment.raw_amount ?? payment.amount) }
+            : { refunded: before }),
         refused,
         [verb]: id,
     });

@@ -64,7 +64,7 @@ const paid = (metadata: object | null = null): Tables => {
         { id: `${kind}_3`, payment_id: 'pay_1', amount: 50, raw_amount: { value: '50.05', precision: 20 } },
     ];
     const [capture, refund] = [entries('capt'), entries('ref')];
-    const payment = { id: 'pay_1', provider_id: 'pp_kasse_vipps', data, metadata, currency_code: 'nok' };
+    const payment = { id: 'pay_1', provider_id: 'pp_kasse_vipps', data, metadata, amount: 250, currency_code: 'nok' };
     return { capture, refund, payment: [{ ...payment, captures: capture, refunds: refund }] };
 };
 
@@ -73,10 +73,10 @@ test('a capture has the amount that stands beside its id, and what was captured 
     answer = { done: true, refused: false };
     assert.deepEqual(await provider().capturePayment(id('capt_2')), { data });
     const common = { order: 'cart_1', reference: 'fjell-1', currency_code: 'nok', refused: 0 };
-    assert.deepEqual(asked, [['capture', { ...common, amount: '50.05', captured: '100', capture: 'capt_2' }]]);
+    assert.deepEqual(asked, [['capture', { ...common, amount: '50.05', captured: '100', of: '250', capture: 'capt_2' }]]);
     // Pressed twice at once: two captures, two questions.
     await provider().capturePayment(id('capt_3'));
-    assert.deepEqual(asked[0][1], { ...common, amount: '50.05', captured: '150.05', capture: 'capt_3' });
+    assert.deepEqual(asked[0][1], { ...common, amount: '50.05', captured: '150.05', of: '250', capture: 'capt_3' });
 });
 
 test('a refund likewise', async () => {
