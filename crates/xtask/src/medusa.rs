@@ -12,9 +12,9 @@ use crate::{Problem, run};
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// Whom the server runs as where we are root, which it refuses to be.
 const USER: &str = "postgres";
-/// Nothing here has to outlive a power cut.
-const SETTINGS: &str =
-    "-c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off -c full_page_writes=off";
+/// Nothing here has to outlive a power cut. A socket's path could be too long for the system.
+const SETTINGS: &str = "-c listen_addresses=127.0.0.1 -c unix_socket_directories='' \
+    -c max_connections=300 -c fsync=off -c synchronous_commit=off -c full_page_writes=off";
 
 /// A running PostgreSQL; stopped when dropped.
 pub(crate) struct Postgres {
@@ -63,7 +63,7 @@ impl Postgres {
         }
         // One that a run left which was ended hard.
         let _ = server.control(&["-m", "immediate", "stop"]);
-        let options = format!("-p {port} -k {} {SETTINGS}", server.folder.display());
+        let options = format!("-p {port} {SETTINGS}");
         let log = server.folder.join("log");
         let log = log.to_string_lossy();
         server.control(&["-w", "-l", &log, "-o", &options, "start"])?;
