@@ -47,7 +47,14 @@ const CART = [
     'region.id',
     'region.automatic_taxes',
     'region.countries.iso_2',
+    'promotions.code',
     'items.*',
+    'items.adjustments.*',
+    'items.product.id',
+    'items.product.collection_id',
+    'items.product.type_id',
+    'items.product.categories.id',
+    'items.product.tags.id',
     'items.variant.id',
     'items.variant.weight',
     'items.variant.product.id',
@@ -181,6 +188,7 @@ async function priced(cart: Any, country: string, to: Address): Promise<(Option 
             medusa.logger.warn(`kasse: ${option.name} has no price: ${error}`);
         }
     }
+    const [promoted] = await find('application_method', ['id'], { target_type: 'shipping_methods' });
     const offered: (Option & { profile: string })[] = [];
     for (const option of options) {
         const price = prices.get(option.id);
@@ -188,37 +196,54 @@ async function priced(cart: Any, country: string, to: Address): Promise<(Option 
         if (amount === null || amount === undefined) {
             continue;
         }
-        const [gross, tax] = await taxed(cart, option.id, amount, price.is_calculated_price_tax_inclusive === true);
-        offered.push({ id: option.id, title: option.name, price: gross, tax, profile: option.shipping_profile_id });
+        const rate = await taxRate(cart, option.id, amount);
+        const inclusive = price.is_calculated_price_tax_inclusive === true;
+        const net = inclusive ? MathBN.div(MathBN.mult(amount as never, 100), 100 + rate) : MathBN.convert(amount as never);
+        const after = promoted ? await afterPromotions(cart, option.id, net) : net;
+        // A price that nothing was taken off stays as it was said.
+        const gross = inclusive && after === net ? amount : MathBN.div(MathBN.mult(after, 100 + rate), 100);
+        offered.push({
+            id: option.id,
+            title: option.name,
+            price: decimal(gross as Numeric),
+            tax: sum([gross as Numeric, MathBN.mult(after, -1) as never]),
+            profile: option.shipping_profile_id,
+        });
     }
     return offered;
 }
 
-/** The gross price, and the tax in it. */
-async function taxed(cart: Any, option: string, amount: Numeric, inclusive: boolean): Promise<[string, string]> {
-    let rate = 0;
-    if (cart.region?.automatic_taxes) {
-        const { country_code, postal_code, city, address_1 } = cart.shipping_address;
-        const line = {
-            id: option,
-            shipping_option_id: option,
-            unit_price: decimal(amount),
-            currency_code: cart.currency_code,
-        };
-        const lines = await medusa.taxes.getTaxLines([line], {
-            address: { country_code, postal_code, city, address_1 },
-            customer: cart.customer && {
-                id: cart.customer.id,
-                email: cart.customer.email,
-                customer_groups: cart.customer.groups?.map((group: { id: string }) => group.id) ?? [],
-            },
-        });
-        rate = lines.reduce((sum, { rate }) => sum + (rate ?? 0), 0);
+/** The rate of a delivery, in percent. */
+async function taxRate(cart: Any, option: string, amount: Numeric): Promise<number> {
+    if (!cart.region?.automatic_taxes) {
+        return 0;
     }
-    if (inclusive) {
-        const tax = MathBN.div(MathBN.mult(amount as never, rate), 100 + rate);
-        return [decimal(amount), tax.toFixed()];
-    }
-    const tax = MathBN.div(MathBN.mult(amount as never, rate), 100);
-    return [MathBN.add(amount as never, tax).toFixed(), tax.toFixed()];
+    const { country_code, postal_code, city, address_1 } = cart.shipping_address;
+    const line = {
+        id: option,
+        shipping_option_id: option,
+        unit_price: decimal(amount),
+        currency_code: cart.currency_code,
+    };
+    const lines = await medusa.taxes.getTaxLines([line], {
+        address: { country_code, postal_code, city, address_1 },
+        customer: cart.customer && {
+            id: cart.customer.id,
+            email: cart.customer.email,
+            customer_groups: cart.customer.groups?.map((group: { id: string }) => group.id) ?? [],
+        },
+    });
+    return lines.reduce((sum, { rate }) => sum + (rate ?? 0), 0);
+}
+
+type Net = ReturnType<typeof MathBN.convert>;
+
+/** What a coupon, or a promotion that needs none, leaves of a delivery's net price. */
+async function afterPromotions(cart: Any, option: string, net: Net): Promise<Net> {
+    const method = { id: option, shipping_option: { id: option }, subtotal: net.toNumber() };
+    const codes = (cart.promotions ?? []).map(({ code }: { code: string }) => code);
+    const actions = await medusa.promotions.computeActions(codes, { ...cart, shipping_methods: [method] });
+    const off = actions.flatMap(action => (action.action === 'addShippingMethodAdjustment' ? [action.amount] : []));
+    const left = off.reduce<Net>((left, amount) => MathBN.sub(left, amount as never), net);
+    return MathBN.gt(left, 0) ? (off.length ? left : net) : MathBN.convert(0);
 }

@@ -6,6 +6,7 @@ import type {
     ILockingModule,
     IOrderModuleService,
     IPaymentModuleService,
+    IPromotionModuleService,
     ITaxModuleService,
     Logger,
     MedusaContainer,
@@ -39,6 +40,9 @@ export const medusa = {
     },
     get taxes(): ITaxModuleService {
         return container.resolve(Modules.TAX);
+    },
+    get promotions(): IPromotionModuleService {
+        return container.resolve(Modules.PROMOTION);
     },
     get locks(): ILockingModule {
         return container.resolve(Modules.LOCKING);
