@@ -86,6 +86,8 @@ async function write(event: Event): Promise<Recorded> {
     }
     if (place.order) {
         const { authorised, captured, refunded, released } = event.sums;
+        // An earlier try that ended says nothing of the one that was paid.
+        const own = (await paymentsOf(place)).some(payment => referenceOf(payment) === event.reference);
         const facts = {
             vipps_reference: event.reference,
             vipps_reserved: authorised,
@@ -93,7 +95,7 @@ async function write(event: Event): Promise<Recorded> {
             vipps_refunded: refunded,
             vipps_released: released,
         };
-        await remember(place.order, facts, [event.note, shown.message]);
+        await remember(place.order, own ? facts : {}, [event.note, shown.message]);
     }
     return { order: place.order ?? place.cart ?? event.order, shown: true, ...shown };
 }
@@ -112,8 +114,7 @@ async function authorised(place: Place, event: Event): Promise<Place> {
     if (event.express) {
         await writeExpress(cart, event.express);
     }
-    await session(cart, event);
-    await asMedusaSays(() => completeCartWorkflow(medusa.container).run({ input: { id: cart } }));
+    await complete(cart, event, 2);
     const became = (await locate(cart)) as Place;
     const own = (await paymentsOf(became)).some(payment => referenceOf(payment) === reference);
     if (!own) {
@@ -122,11 +123,25 @@ async function authorised(place: Place, event: Event): Promise<Place> {
     return became;
 }
 
+/** The shopper may change the cart meanwhile, which deletes the session: it is made again then. */
+async function complete(cart: string, event: Event, tries: number): Promise<void> {
+    const session = await onlySession(cart, event);
+    try {
+        await asMedusaSays(() => completeCartWorkflow(medusa.container).run({ input: { id: cart } }));
+    } catch (error) {
+        const [there] = await find('payment_session', ['id'], { id: session });
+        if (there || tries === 1) {
+            throw error;
+        }
+        await complete(cart, event, tries - 1);
+    }
+}
+
 /**
  * The cart's one session is of this payment, and of what was reserved. Medusa deletes it where the
  * cart changes, or the shopper tried another way to pay.
  */
-async function session(cart: string, event: Event): Promise<void> {
+async function onlySession(cart: string, event: Event): Promise<string> {
     const { reference, sums, currency_code } = event;
     const links = await find('cart_payment_collection', ['payment_collection_id'], { cart_id: cart });
     if (!links.length) {
@@ -146,15 +161,17 @@ async function session(cart: string, event: Event): Promise<void> {
     for (const other of sessions.filter(one => one !== own)) {
         await medusa.payments.deletePaymentSession(other.id);
     }
-    if (!own) {
-        const provider_id = sessions.map(one => one.provider_id).find(isOurs) ?? (await provider(cart));
-        await medusa.payments.createPaymentSession(collection, {
-            provider_id,
-            amount: sums.authorised,
-            currency_code,
-            data: {},
-        } as never);
+    if (own) {
+        return own.id;
     }
+    const provider_id = sessions.map(one => one.provider_id).find(isOurs) ?? (await provider(cart));
+    const made = await medusa.payments.createPaymentSession(collection, {
+        provider_id,
+        amount: sums.authorised,
+        currency_code,
+        data: {},
+    } as never);
+    return made.id;
 }
 
 /** Our provider in the cart's region. */
