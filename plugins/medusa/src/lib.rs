@@ -7,15 +7,19 @@
 //!
 //! Read `adapter.rs` first: the two traits. `calls` reads and answers what the shop asks, `cart` has
 //! Medusa's cart and order and what they are in kasse's words, `shop` asks the plugin in Medusa,
-//! `record` shows the shop what happened.
+//! `record` shows the shop what happened. `stand_in` plays Medusa and the plugin in it for tests.
 
 mod adapter;
 mod calls;
 mod cart;
+#[cfg(feature = "checklist")]
+pub mod checklist;
 mod config;
 mod decimal;
 mod record;
 mod shop;
+#[cfg(feature = "stand-in")]
+pub mod stand_in;
 
 pub use adapter::{ENGINE, Medusa};
 
