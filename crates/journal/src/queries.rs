@@ -147,18 +147,17 @@ pub(crate) fn payments_of(
 pub(crate) fn list(connection: &Connection, filter: &Filter) -> Result<Vec<Payment>, JournalError> {
     let mut conditions = vec!["1"];
     let mut values = Vec::new();
-    let mut ask = |condition: &'static str, value: String| {
-        conditions.push(condition);
-        values.push(value);
-    };
     if let Some(shop) = &filter.shop {
-        ask("shop = ?", shop.as_str().to_owned());
+        conditions.push("shop = ?");
+        values.push(shop.as_str().to_owned());
     }
     if let Some(order) = &filter.order {
-        ask("order_id = ?", order.as_str().to_owned());
+        conditions.push("(order_id = ? OR json_extract(doc, '$.begun_for.order') = ?)");
+        values.extend([order.as_str().to_owned(), order.as_str().to_owned()]);
     }
     if let Some(wanted) = &filter.state {
-        ask("state = ?", state(wanted)?);
+        conditions.push("state = ?");
+        values.push(state(wanted)?);
     }
     if let Some(before) = &filter.before {
         conditions.push("(created, account, reference) < (?, ?, ?)");

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::calls;
-use crate::cart::{MedusaOrder, currency};
+use crate::cart::{MedusaOrder, currency, medusa_id};
 use crate::config::Config;
 use crate::decimal::Decimal;
 use crate::record::Telling;
@@ -117,7 +117,7 @@ impl PaymentProvider for Medusa {
     }
 
     async fn order(&self, cx: &Context, at: &OrderRef) -> Result<Order, Error> {
-        let path = format!("orders/{}", segment(at.order.as_str()));
+        let path = format!("orders/{}", segment(&medusa_id(at)));
         let order: MedusaOrder = self
             .shop
             .ask(cx, &path, None)
@@ -154,7 +154,7 @@ impl PaymentProvider for Medusa {
     }
 
     async fn forget(&self, cx: &Context, orders: &[OrderRef]) -> Result<Forgotten, Error> {
-        let ids: Vec<&str> = orders.iter().map(|at| at.order.as_str()).collect();
+        let ids: Vec<String> = orders.iter().map(medusa_id).collect();
         let kept: Kept = self
             .shop
             .ask(cx, "forget", Some(json!({ "orders": ids })))
@@ -176,7 +176,7 @@ impl ShippingQuoter for Medusa {
             Destination::Country(country) => json!({ "country": country }),
             Destination::Address(to) => address(to),
         };
-        let asked = json!({ "order": at.order.as_str(), "address": to });
+        let asked = json!({ "order": medusa_id(at), "address": to });
         let offered: Offered = self
             .shop
             .ask(cx, "deliveries", Some(asked))

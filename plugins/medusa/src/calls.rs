@@ -55,6 +55,9 @@ struct Sum {
     /// What Medusa shows as captured, without this one.
     #[serde(default)]
     captured: Decimal,
+    /// What the payment is of in Medusa.
+    #[serde(default)]
+    of: Option<Decimal>,
     /// What Medusa shows as refunded, without this one.
     #[serde(default)]
     refunded: Decimal,
@@ -210,7 +213,12 @@ fn command(shop: &ShopId, act: Act, verb: Verb, asked: &Asked) -> Result<Ask, Er
 
 fn capture(shop: &ShopId, act: Act, sum: &Sum) -> Result<Ask, Error> {
     let (amount, until, key) = sum.read("capture", &act, &sum.captured)?;
-    let verb = Verb::Capture(Part::of(amount));
+    // All that Medusa has left is what is left at Vipps, also where a part of it was taken there.
+    let of = sum.of.as_ref().map(|of| of.money(amount.currency));
+    let of = of.transpose().map_err(unusable)?;
+    let all = of.is_some_and(|of| until >= of.minor && amount.is_positive());
+    let part = if all { Part::rest() } else { Part::of(amount) };
+    let verb = Verb::Capture(part);
     let mut ask = command(shop, act, verb, &Asked::Capture { until })?;
     ask.key = Some(key);
     Ok(ask)

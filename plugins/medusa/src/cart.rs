@@ -340,12 +340,17 @@ pub(crate) fn currency(code: &str) -> Result<Currency, Error> {
     })
 }
 
-/// Where an order is, by the id that Medusa gave.
+/// What a cart's id begins with.
+const CART: &str = "cart_";
+
+/// Where a cart or an order is, by the id that Medusa gave. A cart goes by what follows `cart_`: the
+/// references of its payments are made of that, and have room for no more.
 ///
 /// # Errors
 /// It is no id.
 pub(crate) fn order_ref(shop: &ShopId, id: &str) -> Result<OrderRef, Error> {
-    let id = OrderId::new(id).map_err(|error| {
+    let bare = id.strip_prefix(CART).filter(|bare| !bare.contains('_'));
+    let id = OrderId::new(bare.unwrap_or(id)).map_err(|error| {
         Error::invalid(
             "The shop's call was not taken",
             error.to_string(),
@@ -353,4 +358,14 @@ pub(crate) fn order_ref(shop: &ShopId, id: &str) -> Result<OrderRef, Error> {
         )
     })?;
     Ok(OrderRef::new(shop.clone(), id))
+}
+
+/// The id that Medusa gave it.
+pub(crate) fn medusa_id(at: &OrderRef) -> String {
+    let id = at.order.as_str();
+    if id.contains('_') {
+        id.to_owned()
+    } else {
+        format!("{CART}{id}")
+    }
 }

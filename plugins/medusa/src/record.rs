@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::calls::Decimals;
-use crate::cart::order_ref;
+use crate::cart::{medusa_id, order_ref};
 use crate::shop::{Failure, Shop};
 
 /// What the plugin answers.
@@ -53,7 +53,7 @@ impl Telling<'_> {
         };
         let sums = self.event.sums;
         let mut told = Map::new();
-        told.insert("order".to_owned(), self.at.order.as_str().into());
+        told.insert("order".to_owned(), medusa_id(self.at).into());
         told.insert("reference".to_owned(), self.reference().into());
         told.insert("event".to_owned(), self.event.id.as_str().into());
         told.insert("what".to_owned(), what.into());
@@ -77,11 +77,11 @@ impl Telling<'_> {
 
     /// Where the order is now, if it is not where it was.
     fn recorded(&self, order: Option<String>) -> Result<Recorded, RecordError> {
-        let Some(id) = order.filter(|id| id != self.at.order.as_str()) else {
-            return Ok(Recorded::default());
-        };
-        let order = order_ref(&self.at.shop, &id).map_err(RecordError::Later)?;
-        Ok(Recorded { order: Some(order) })
+        let order = order.map(|id| order_ref(&self.at.shop, &id)).transpose();
+        let order = order.map_err(RecordError::Later)?;
+        Ok(Recorded {
+            order: order.filter(|order| order != self.at),
+        })
     }
 
     /// What a merchant should know, beside the sums.

@@ -20,6 +20,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use kasse_core::checklist::{StandIn, World};
 use kasse_core::piece::{Piece, respond};
 use kasse_core::{Context, Error, RandomIds};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -146,7 +147,7 @@ impl Medusa {
     }
 
     async fn answer(&self, request: &Request<Bytes>) -> Answered {
-        let path = request.uri().path().to_owned();
+        let path = percent_decode_str(request.uri().path()).decode_utf8_lossy();
         let pieces: Vec<&str> = path.split('/').skip(1).collect();
         if pieces.first() == Some(&"kasse") {
             let signed = self.signs.verify_from_kasse(&self.cx, request);

@@ -354,7 +354,10 @@ impl Journal for MemoryJournal {
                     && filter
                         .order
                         .as_ref()
-                        .is_none_or(|order| *order == payment.order.order)
+                        .is_none_or(|order| {
+                            let begun_for = payment.begun_for.as_ref().map(|at| &at.order);
+                            *order == payment.order.order || begun_for == Some(order)
+                        })
                     && filter
                         .state
                         .as_ref()

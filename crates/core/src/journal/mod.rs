@@ -559,7 +559,7 @@ pub struct Filter {
     /// Of this shop.
     #[serde(default)]
     pub shop: Option<ShopId>,
-    /// Of this order.
+    /// Of this order, also where it was a cart with this id when the payment began.
     #[serde(default)]
     pub order: Option<OrderId>,
     /// In this state.

@@ -607,6 +607,12 @@ async fn an_update_takes_the_place_of_what_was(journal: Subject) {
     for name in [order("1001"), now.order.clone()] {
         let found = journal.payments_of(&name).await.unwrap();
         assert_eq!(found, std::slice::from_ref(&now));
+        let of_order = Filter {
+            order: Some(name.order),
+            ..Filter::default()
+        };
+        let listed = journal.list(&of_order).await.unwrap();
+        assert_eq!(listed, std::slice::from_ref(&now));
     }
     let elsewhere = OrderRef::new(shop("another"), OrderId::new("1001").unwrap());
     assert!(journal.payments_of(&elsewhere).await.unwrap().is_empty());

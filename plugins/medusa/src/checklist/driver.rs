@@ -18,7 +18,7 @@ use url::Url;
 
 use super::Shop;
 use super::session::Said;
-use super::shown::{CART, MedusaOrder, ORDER};
+use super::shown::{CART, MedusaOrder, ORDER, Payment};
 use crate::stand_in::{Medusa, PROVIDER};
 
 /// What the test shop takes off for it.
@@ -27,6 +27,8 @@ const COUPON: &str = "TEN";
 const LAST: &str = "lamp";
 /// The delivery of regular orders, where it is offered.
 const DELIVERY: &str = "Parcel to a post office";
+/// What the ids of carts begin with.
+const CART_IDS: &str = "cart_";
 /// More than all checks together buy.
 const PLENTY: i64 = 100_000;
 
@@ -159,8 +161,7 @@ impl Driver {
         let offered = self.store_does(Method::GET, &path, None).await?;
         let mut chosen: BTreeMap<String, String> = BTreeMap::new();
         for option in list(&offered, "shipping_options") {
-            let Some((profile, id)) =
-                text(option, "shipping_profile_id").zip(text(option, "id"))
+            let Some((profile, id)) = text(option, "shipping_profile_id").zip(text(option, "id"))
             else {
                 continue;
             };
@@ -267,12 +268,20 @@ impl Driver {
         Ok((MedusaOrder::read(&shown)?, shown.to_string()))
     }
 
-    async fn merchant_does(&self, path: &str, body: Value) -> Result<Acted, DriverError> {
+    /// What the merchant reads of a refusal: Medusa's words, and the sums that stand beside.
+    async fn merchant_does(
+        &self,
+        path: &str,
+        body: Value,
+        payment: &Payment,
+    ) -> Result<Acted, DriverError> {
         let said = self.admin(Method::POST, path, Some(body)).await?;
         Ok(match said {
             Ok(_) => Acted::Done,
             Err(words) if words.contains(UNDER_WAY) => Acted::Pending,
-            Err(words) => Acted::Refused { words },
+            Err(words) => Acted::Refused {
+                words: format!("{words} ({})", payment.beside()?),
+            },
         })
     }
 
@@ -299,27 +308,19 @@ impl Driver {
         match act {
             Act::Capture(part) => {
                 let left = payment.left_to_capture()?;
-                // Medusa's button captures what is left, and says how much that is.
-                let amount = part.unwrap_or(left);
                 let path = format!("/payments/{}/capture", payment.id);
-                let body = json!({ "amount": number(amount) });
-                let acted = match part {
-                    None if left.is_zero() => self.merchant_does(&path, json!({})).await?,
-                    _ => self.merchant_does(&path, body).await?,
-                };
+                let body = amount_of(*part, left);
+                let acted = self.merchant_does(&path, body, payment).await?;
                 match part {
                     None => self.done_by(cart, acted, MedusaOrder::is_captured).await,
                     Some(_) => Ok(acted),
                 }
             }
             Act::Refund(part) => {
-                let amount = match part {
-                    Some(part) => *part,
-                    None => payment.left_to_refund()?,
-                };
+                let left = payment.left_to_refund()?;
                 let path = format!("/payments/{}/refund", payment.id);
-                let body = json!({ "amount": number(amount), "note": "returned" });
-                let acted = self.merchant_does(&path, body).await?;
+                let body = amount_of(*part, left);
+                let acted = self.merchant_does(&path, body, payment).await?;
                 match part {
                     None => self.done_by(cart, acted, MedusaOrder::is_refunded).await,
                     Some(_) => Ok(acted),
@@ -330,8 +331,8 @@ impl Driver {
                 unsupported("Medusa's cancellation refunds what is captured")
             }
             Act::Cancel => {
-                self.merchant_does(&format!("/orders/{order}/cancel"), json!({}))
-                    .await
+                let path = format!("/orders/{order}/cancel");
+                self.merchant_does(&path, json!({}), payment).await
             }
             other => unsupported(&format!("{other:?}")),
         }
@@ -397,10 +398,15 @@ impl ShopDriver for Driver {
             self.choose_delivery(&order).await?;
         }
         let paying = self.pay(&order).await?;
-        Ok(Placed { order, paying })
+        let bare = order.strip_prefix(CART_IDS).unwrap_or(&order);
+        Ok(Placed {
+            order: bare.to_owned(),
+            paying,
+        })
     }
 
     async fn act(&self, order: &str, act: &Act) -> Result<Acted, DriverError> {
+        let order = &cart_of(order);
         match act {
             Act::Pay => Ok(match self.pay(order).await? {
                 Paying::ToVipps { url, reference } => Acted::ToVipps { url, reference },
@@ -422,14 +428,25 @@ impl ShopDriver for Driver {
     }
 
     async fn show(&self, order: &str) -> Result<Shown, DriverError> {
-        let (seen, text) = self.seen(order).await?;
+        let (seen, text) = self.seen(&cart_of(order)).await?;
         seen.shown(text)
     }
 }
 
-/// An amount as Medusa takes it: a JSON number of whole kroner.
-fn number(amount: Money) -> Value {
-    serde_json::from_str(&amount.decimal()).unwrap_or_default()
+/// The cart that a check calls by what is unlike in its id, as kasse does.
+fn cart_of(order: &str) -> String {
+    format!("{CART_IDS}{order}")
+}
+
+/// How much: Medusa's admin gives what is left. Where nothing is, no amount.
+fn amount_of(part: Option<Money>, left: Money) -> Value {
+    let amount = part.or((!left.is_zero()).then_some(left));
+    // A JSON number of whole kroner.
+    let number = amount.and_then(|amount| serde_json::from_str::<Value>(&amount.decimal()).ok());
+    match number {
+        Some(number) => json!({ "amount": number }),
+        None => json!({}),
+    }
 }
 
 fn text(value: &Value, name: &str) -> Option<String> {

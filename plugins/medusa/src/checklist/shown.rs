@@ -138,6 +138,19 @@ impl Payment {
         less(self.captured()?, self.refunded()?)
     }
 
+    /// What the order's page says of it beside its buttons.
+    pub(super) fn beside(&self) -> Result<String, DriverError> {
+        let canceled = self.canceled_at.is_some();
+        let left = self.left_to_capture()?;
+        let left = if canceled {
+            Money::zero(left.currency)
+        } else {
+            left
+        };
+        let given_back = self.left_to_refund()?;
+        Ok(format!("To capture: {left}. To refund: {given_back}."))
+    }
+
     /// Is something of it captured?
     pub(super) fn is_captured_in_part(&self) -> Result<bool, DriverError> {
         Ok(self.captured()?.is_positive())
@@ -212,7 +225,11 @@ impl MedusaOrder {
         match self.sessions().next_back() {
             Some(session) => {
                 let ended = matches!(session.status.as_str(), "canceled" | "error");
-                let standing = if ended { Standing::Cancelled } else { Standing::Open };
+                let standing = if ended {
+                    Standing::Cancelled
+                } else {
+                    Standing::Open
+                };
                 (standing, format!("cart, session {}", session.status))
             }
             // Express has no session, and that of a cart that was changed is gone.

@@ -117,6 +117,7 @@ impl Medusa {
     async fn capture(&self, id: &str, asked: &Asked) -> Answered {
         asked.has_only(&["amount"])?;
         let given = amount(asked)?;
+        let at = self.now();
         let (entry, cart) = {
             let mut shop = self.shop();
             let entry = shop.id("capt");
@@ -133,11 +134,14 @@ impl Medusa {
             let amount = given.unwrap_or(payment.amount);
             let left = payment.amount.saturating_sub(payment.captured());
             if amount > left {
-                return Err(invalid("You cannot capture more than the authorized amount substracted by what is already captured."));
+                return Err(invalid(
+                    "You cannot capture more than the authorized amount substracted by what is already captured.",
+                ));
             }
             let note = None;
             payment.captures.push(Entry {
                 id: entry.clone(),
+                at,
                 amount,
                 note,
             });
@@ -166,6 +170,7 @@ impl Medusa {
     async fn refund(&self, id: &str, asked: &Asked) -> Answered {
         asked.has_only(&["amount", "note", "refund_reason_id"])?;
         let given = amount(asked)?;
+        let at = self.now();
         let (entry, cart) = {
             let mut shop = self.shop();
             let entry = shop.id("ref");
@@ -188,6 +193,7 @@ impl Medusa {
             }
             payment.refunds.push(Entry {
                 id: entry.clone(),
+                at,
                 amount,
                 note: asked.text("note").map(str::to_owned),
             });
@@ -207,6 +213,7 @@ impl Medusa {
 
     /// Cancels an order: what is reserved is let go, what is captured is refunded.
     async fn cancel(&self, id: &str) -> Answered {
+        let at = self.now();
         let (cart, given_back) = {
             let mut shop = self.shop();
             let refund = shop.id("ref");
@@ -217,7 +224,11 @@ impl Medusa {
             if placed.canceled.is_some() {
                 return Err(invalid(format!("Order with id {id} has been canceled.")));
             }
-            if placed.fulfillments.as_array().is_some_and(|all| !all.is_empty()) {
+            if placed
+                .fulfillments
+                .as_array()
+                .is_some_and(|all| !all.is_empty())
+            {
                 return Err(not_allowed(
                     "All fulfillments must be canceled before canceling an order",
                 ));
@@ -228,6 +239,7 @@ impl Medusa {
             if amount > 0 {
                 payment.refunds.push(Entry {
                     id: refund.clone(),
+                    at,
                     amount,
                     note: None,
                 });

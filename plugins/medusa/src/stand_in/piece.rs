@@ -148,7 +148,11 @@ fn address(given: &Value, customer: &Value) -> Address {
     ] {
         if let Some(text) = of.get(there).and_then(Value::as_str) {
             let lower = name == "country_code";
-            let text = if lower { text.to_lowercase() } else { text.to_owned() };
+            let text = if lower {
+                text.to_lowercase()
+            } else {
+                text.to_owned()
+            };
             fields.insert(name.to_owned(), text.into());
         }
     }
@@ -182,9 +186,7 @@ impl Sums {
 impl Medusa {
     pub(super) async fn kasse(&self, method: &str, path: &[&str], asked: &Asked) -> Answered {
         match (method, path) {
-            ("GET", ["about"]) => {
-                Ok(json!({ "medusa": MEDUSA, "plugin": PLUGIN }))
-            }
+            ("GET", ["about"]) => Ok(json!({ "medusa": MEDUSA, "plugin": PLUGIN })),
             ("GET", ["orders", id]) => {
                 let mut shop = self.shop();
                 let sale = shop.find(id).ok_or_else(|| {
@@ -385,6 +387,7 @@ fn set(payment: &mut Payment, sums: &Sums, ids: [String; 2], now: &str) -> bool 
     if missing > 0 {
         payment.captures.push(Entry {
             id: capture,
+            at: now.to_owned(),
             amount: missing,
             note: None,
         });
@@ -396,6 +399,7 @@ fn set(payment: &mut Payment, sums: &Sums, ids: [String; 2], now: &str) -> bool 
     if missing > 0 {
         payment.refunds.push(Entry {
             id: refund,
+            at: now.to_owned(),
             amount: missing,
             note: payment.reference().map(|it| format!("Vipps {it}")),
         });
@@ -411,7 +415,10 @@ fn set(payment: &mut Payment, sums: &Sums, ids: [String; 2], now: &str) -> bool 
 
 /// A payment of a cart ended: the cart can be paid again.
 fn ended(sale: &mut Sale, reference: &str, what: &str) {
-    if !matches!(what, "rejected" | "cancelled" | "expired" | "failed" | "released") {
+    if !matches!(
+        what,
+        "rejected" | "cancelled" | "expired" | "failed" | "released"
+    ) {
         return;
     }
     let sessions = sale.collection.iter_mut();

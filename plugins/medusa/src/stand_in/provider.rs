@@ -198,6 +198,7 @@ impl Medusa {
         let body = json!({
             "order": order, "reference": payment.reference(), "currency_code": "nok",
             "amount": super::show::decimal(amount), "captured": super::show::decimal(before),
+            "of": super::show::decimal(payment.amount),
             "refused": refused, "capture": entry,
         });
         let said = self.ask("capture", &body).await;

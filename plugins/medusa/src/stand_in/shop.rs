@@ -225,6 +225,7 @@ pub(super) struct Payment {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) id: String,
+    pub(super) at: String,
     pub(super) amount: i64,
     pub(super) note: Option<String>,
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::PROVIDER;
 use super::shop::{
-    Address, ARTICLES, CURRENCY, Chosen, Collection, Delivery, Item, Payment, Placed, Priced, Sale,
+    ARTICLES, Address, CURRENCY, Chosen, Collection, Delivery, Item, Payment, Placed, Priced, Sale,
     Session, Shop,
 };
 
@@ -56,7 +56,9 @@ fn item(sale: &Sale, item: &Item) -> Value {
     let priced = sale.item(item);
     let adjustments = match priced.discount() {
         0 => json!([]),
-        off => json!([{ "code": super::shop::COUPON, "amount": number(off), "is_tax_inclusive": true }]),
+        off => {
+            json!([{ "code": super::shop::COUPON, "amount": number(off), "is_tax_inclusive": true }])
+        }
     };
     json!({
         "id": item.id, "title": item.article.title, "product_title": item.article.title,
@@ -95,8 +97,16 @@ fn address(address: Option<&Address>) -> Value {
         return Value::Null;
     };
     let names = [
-        "first_name", "last_name", "company", "address_1", "address_2", "city", "postal_code",
-        "country_code", "province", "phone",
+        "first_name",
+        "last_name",
+        "company",
+        "address_1",
+        "address_2",
+        "city",
+        "postal_code",
+        "country_code",
+        "province",
+        "phone",
     ];
     let fields = names.map(|name| (name.to_owned(), json!(address.text(name))));
     Value::Object(Map::from_iter(fields))
@@ -168,7 +178,12 @@ pub(super) fn cart(sale: &Sale, fields: Option<&str>) -> Value {
         "shipping_address": address(sale.address.as_ref()),
         "billing_address": address(sale.billing.as_ref()), "credit_lines": [],
     });
-    put(&mut shown, totals(sale).into_iter().map(|(name, sum)| (name, number(sum))));
+    put(
+        &mut shown,
+        totals(sale)
+            .into_iter()
+            .map(|(name, sum)| (name, number(sum))),
+    );
     match fields {
         None => shown,
         Some(fields) => {
@@ -218,11 +233,21 @@ fn payment_status(placed: &Placed) -> &'static str {
 pub(super) fn order(sale: &Sale, placed: &Placed, fields: Option<&str>) -> Value {
     let collection_id = sale.collection.as_ref().map_or("", |it| &it.id);
     let mut paid = payment(&placed.payment, collection_id);
+    for (name, entries) in [
+        ("captures", &placed.payment.captures),
+        ("refunds", &placed.payment.refunds),
+    ] {
+        let shown = paid.get_mut(name).and_then(Value::as_array_mut);
+        for (shown, entry) in shown.into_iter().flatten().zip(entries) {
+            put(shown, [("created_at", json!(entry.at))]);
+        }
+    }
     put(
         &mut paid,
         [
             ("provider_id", json!(PROVIDER)),
             ("data", placed.payment.data.clone()),
+            ("created_at", json!(placed.at)),
             ("canceled_at", json!(placed.payment.canceled_at)),
             ("raw_amount", raw(placed.payment.amount)),
         ],
@@ -234,14 +259,20 @@ pub(super) fn order(sale: &Sale, placed: &Placed, fields: Option<&str>) -> Value
         ("refunded_amount", placed.payment.refunded()),
     ];
     let mut collected = json!({ "id": collection_id, "currency_code": "nok" });
-    put(&mut collected, amounts.map(|(name, sum)| (name, number(sum))));
+    put(
+        &mut collected,
+        amounts.map(|(name, sum)| (name, number(sum))),
+    );
     put(&mut collected, [("payments", json!([paid]))]);
     let items = sale.items.iter();
     let items: Vec<Value> = items
         .map(|it| {
             let mut shown = item(sale, it);
             // A line of an order has an id of its own.
-            put(&mut shown, [("id", json!(it.id.replace("cali_", "ordli_")))]);
+            put(
+                &mut shown,
+                [("id", json!(it.id.replace("cali_", "ordli_")))],
+            );
             with_sums(shown, sale.item(it))
         })
         .collect();
@@ -254,8 +285,15 @@ pub(super) fn order(sale: &Sale, placed: &Placed, fields: Option<&str>) -> Value
         })
         .collect();
     // What was refunded is taken off the order's total, which is then nothing after a full refund.
-    let left = sale.total().saturating_sub(placed.payment.refunded()).max(0);
-    let status = if placed.canceled.is_some() { "canceled" } else { "pending" };
+    let left = sale
+        .total()
+        .saturating_sub(placed.payment.refunded())
+        .max(0);
+    let status = if placed.canceled.is_some() {
+        "canceled"
+    } else {
+        "pending"
+    };
     let mut shown = json!({
         "id": placed.id, "display_id": placed.number, "status": status, "version": 1,
         "region_id": REGION, "created_at": placed.at, "metadata": metadata(sale),
@@ -268,7 +306,12 @@ pub(super) fn order(sale: &Sale, placed: &Placed, fields: Option<&str>) -> Value
             "current_order_total": number(left),
         },
     });
-    put(&mut shown, totals(sale).into_iter().map(|(name, sum)| (name, number(sum))));
+    put(
+        &mut shown,
+        totals(sale)
+            .into_iter()
+            .map(|(name, sum)| (name, number(sum))),
+    );
     put(&mut shown, [("total", number(left))]);
     let Some(fields) = fields else { return shown };
     put(

@@ -156,9 +156,7 @@ impl Medusa {
             .filter_map(Value::as_str)
             .collect();
         if let Some(unknown) = codes.iter().find(|code| **code != COUPON) {
-            return Err(invalid(format!(
-                "The promotion code {unknown} is invalid"
-            )));
+            return Err(invalid(format!("The promotion code {unknown} is invalid")));
         }
         self.change(id, |sale| {
             sale.coupon = !codes.is_empty();
@@ -228,7 +226,9 @@ impl Medusa {
             let amount = sale.collection.as_ref().map_or(0, |it| it.amount);
             (session, amount, sale.cart.clone())
         };
-        let data = self.initiate_payment(&cart, &session, amount, asked).await?;
+        let data = self
+            .initiate_payment(&cart, &session, amount, asked)
+            .await?;
         let (shown, gone) = {
             let mut shop = self.shop();
             let sale = shop.sales.get_mut(&cart).ok_or_else(none)?;
@@ -262,9 +262,10 @@ impl Medusa {
             if let Some(placed) = &sale.order {
                 return Ok(json!({ "type": "order", "order": completed(sale, placed) }));
             }
-            let collection = sale.collection.as_ref().ok_or_else(|| {
-                invalid("Payment collection has not been initiated for cart")
-            })?;
+            let collection = sale
+                .collection
+                .as_ref()
+                .ok_or_else(|| invalid("Payment collection has not been initiated for cart"))?;
             let waits = |it: &&Session| matches!(it.status, "requires_more" | "pending");
             let session = collection.sessions.iter().find(waits).cloned();
             session.ok_or_else(|| invalid("Payment sessions are required to complete cart"))?
@@ -291,8 +292,7 @@ impl Medusa {
             Err(words) => {
                 let mut shop = self.shop();
                 let sale = shop.sales.get_mut(id).ok_or_else(|| no_cart(id))?;
-                let error =
-                    json!({ "message": words, "name": "Error", "type": "payment_authorization_error" });
+                let error = json!({ "message": words, "name": "Error", "type": "payment_authorization_error" });
                 return Ok(
                     json!({ "type": "cart", "cart": show::cart(sale, None), "error": error }),
                 );
