@@ -22,7 +22,7 @@ use kasse_core::registry::{EngineConfig, Setup};
 use kasse_core::{
     Account, AccountId, Adapter, ApiKind, CallerKey, Context, CountedIds, Currency, Environment,
     Error, ErrorKind, Flow, Ids, Language, Market, Money, Msn, OrderId, Outcome, Part,
-    PaymentProvider, ReceiptWish, Reference, ReferencePrefix, Runtime, ShopId, Target,
+    PaymentProvider, RandomIds, ReceiptWish, Reference, ReferencePrefix, Runtime, ShopId, Target,
     TokioRuntime, Transport, TransportError, Wishes,
 };
 use kasse_simulator::{Country, Dial, Dialling, Options, SalesUnit, Simulator};
@@ -329,7 +329,11 @@ impl Stage {
             broken,
             api: Mutex::new(api),
             journal: Arc::new(MemoryJournal::new()),
-            ids: Arc::new(CountedIds::default()),
+            ids: match surroundings.real {
+                // An engine that outlives a check remembers the ids of the calls that it took.
+                Some(_) => Arc::new(RandomIds),
+                None => Arc::new(CountedIds::default()),
+            },
             clock,
             weather: Arc::default(),
             account: Mutex::new("main"),
