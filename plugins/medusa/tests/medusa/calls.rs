@@ -9,7 +9,7 @@ use kasse_core::{
 use serde_json::{Value, json};
 
 use crate::stage::{
-    CART, ORDER, REFERENCE, Stage, authorised, captured, cart, config, happen, payment, piece,
+    NAME, ORDER, REFERENCE, Stage, authorised, captured, cart, config, happen, payment, piece,
     refunded, released,
 };
 
@@ -164,7 +164,7 @@ async fn a_payment_begins_with_the_cart_that_the_shop_sent() {
     let stage = Stage::new();
     let request = signed(&stage, "initiate", &begin());
     let ask = stage.adapter.read(&stage.cx, &request).await.unwrap();
-    assert_eq!(ask.at.order.as_str(), CART);
+    assert_eq!(ask.at.order.as_str(), NAME);
     assert_eq!(
         ask.key.unwrap().as_str(),
         "payses_01M816JKE6S802KHAE19SB606N",
@@ -234,6 +234,20 @@ async fn amounts_come_as_medusa_has_them() {
             panic!("no refund")
         };
         assert_eq!(part.amount, Some(Money::nok(10_000)));
+    }
+    // All that Medusa has left is all that is left, whatever was taken at Vipps meanwhile.
+    for (amount, captured, of, rest) in [
+        ("1397.02", "0", "1397.02", true),
+        ("1297.02", "100", "1397.02", true),
+        ("1297.02", "0", "1397.02", false),
+        ("0", "1397.02", "1397.02", false),
+    ] {
+        let mut ask = sum(amount, captured, 0);
+        ask["of"] = of.into();
+        let Verb::Capture(part) = read("capture", &ask).await.unwrap().verb else {
+            panic!("no capture")
+        };
+        assert_eq!(part.amount.is_none(), rest, "{amount} after {captured}");
     }
     // Nothing is nothing, and not all.
     let Verb::Capture(part) = read("capture", &sum("0", "0", 0)).await.unwrap().verb else {

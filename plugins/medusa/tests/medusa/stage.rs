@@ -26,6 +26,8 @@ use url::Url;
 
 pub(crate) const SECRET: &str = "a-secret-of-thirty-two-characters";
 pub(crate) const CART: &str = "cart_01M816JFD56VDXPV40MBTPBNVD";
+/// What kasse calls it.
+pub(crate) const NAME: &str = "01M816JFD56VDXPV40MBTPBNVD";
 pub(crate) const ORDER: &str = "order_01M816JM8KVFH0G8PEGSN442T7";
 pub(crate) const REFERENCE: &str = "fjell-01M816JFD56VDXPV";
 
@@ -167,7 +169,7 @@ impl Stage {
 }
 
 pub(crate) fn at() -> OrderRef {
-    OrderRef::new(ShopId::new("fjell").unwrap(), OrderId::new(CART).unwrap())
+    OrderRef::new(ShopId::new("fjell").unwrap(), OrderId::new(NAME).unwrap())
 }
 
 /// A recorded answer of Medusa 2.21.0.
