@@ -1,0 +1,381 @@
+//! What the tests stand on: an adapter with a set clock, and a WooCommerce that answers by script.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use http::{Request, Response};
+use jiff::Timestamp;
+use kasse_core::flow::{FlowOptions, InstallationKeys};
+use kasse_core::journal::{Batch, Journal, LeaseKey, MemoryJournal, Write};
+use kasse_core::piece::Piece;
+use kasse_core::registry::{EngineConfig, Setup};
+use kasse_core::{
+    AccountId, Address, ApiKind, Context, CountedIds, Currency, Error, EventId, EventKind, Flow,
+    Money, Msn, OrderId, OrderRef, Payment, PaymentEvent, PaymentId, PaymentProvider, PaymentState,
+    Personal, RecordError, Reference, ShopId, Sums, TokioRuntime, Transport, TransportError,
+};
+use kasse_woocommerce::WooCommerce;
+use serde_json::{Value, json};
+use url::Url;
+
+pub(crate) const SECRET: &str = "a-secret-of-thirty-two-characters";
+pub(crate) const REFERENCE: &str = "fjell-17";
+
+/// WooCommerce: what it was asked, and what it still has to answer.
+#[derive(Debug)]
+pub(crate) struct Script {
+    asked: Mutex<Vec<Value>>,
+    answers: Mutex<VecDeque<Result<(u16, String), TransportError>>>,
+    /// What checks kasse's calls to our plugin there.
+    piece: Piece,
+    cx: Mutex<Option<Context>>,
+}
+
+#[async_trait]
+impl Transport for Script {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        _: Duration,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let header = |name: &str| {
+            let value = request.headers().get(name)?;
+            Some(value.to_str().unwrap().to_owned())
+        };
+        let (host, path) = (request.uri().host().unwrap(), request.uri().path());
+        assert_eq!(host, "shop.example");
+        if path.contains("/wp-json/kasse/v1/") {
+            let cx = self.cx.lock().unwrap().clone().unwrap();
+            self.piece.verify_from_kasse(&cx, &request).unwrap();
+            assert_eq!(header("authorization"), None, "the keys are WooCommerce's");
+        } else if request.uri().scheme_str() == Some("https") {
+            let keys = BASE64_STANDARD.encode("ck_one:cs_two");
+            assert_eq!(header("authorization"), Some(format!("Basic {keys}")));
+            assert_eq!(request.uri().query(), None);
+        } else {
+            assert_eq!(
+                header("authorization"),
+                None,
+                "keys are sent over TLS alone"
+            );
+            let query = request.uri().query().unwrap();
+            assert!(query.contains("oauth_signature="), "{query}");
+            assert!(!query.contains("cs_two"), "{query}");
+        }
+        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let mut asked = json!({
+            "ask": format!("{} {path}", request.method()),
+            "body": body,
+            "event": header("x-kasse-event"),
+        });
+        let query = request.uri().query().unwrap_or_default();
+        if let Some((_, nonce)) = query.split_once("oauth_nonce=") {
+            asked["nonce"] = nonce.split('&').next().into();
+        }
+        self.asked.lock().unwrap().push(asked);
+        let answer = self.answers.lock().unwrap().pop_front();
+        let answer = answer.unwrap_or_else(|| panic!("nobody said what is answered to {path}"))?;
+        let mut response = Response::new(Bytes::from(answer.1));
+        *response.status_mut() = answer.0.try_into().unwrap();
+        Ok(response)
+    }
+}
+
+pub(crate) struct Stage {
+    pub(crate) adapter: WooCommerce,
+    pub(crate) cx: Context,
+    woocommerce: Arc<Script>,
+    journal: Arc<MemoryJournal>,
+    /// The adapter holds it weakly.
+    _flow: Flow,
+}
+
+pub(crate) fn start() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn config() -> Value {
+    json!({
+        "site_url": "https://shop.example/",
+        "consumer_key": "ck_one",
+        "consumer_secret": "cs_two",
+        "secret": SECRET,
+        "webhook_secret": "whsec_test_5f2c9b0a7d3e41",
+        "storefront": "Fjell",
+    })
+}
+
+pub(crate) fn piece() -> Piece {
+    Piece::new("woocommerce", SECRET.to_owned().into()).unwrap()
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Self::with(config()).unwrap()
+    }
+
+    pub(crate) fn with(config: Value) -> Result<Self, Error> {
+        let woocommerce = Arc::new(Script {
+            asked: Mutex::default(),
+            answers: Mutex::default(),
+            piece: piece(),
+            cx: Mutex::default(),
+        });
+        let cx = Context::new(
+            woocommerce.clone(),
+            Arc::new(TokioRuntime::starting_at(start())),
+            Arc::new(CountedIds::default()),
+        );
+        *woocommerce.cx.lock().unwrap() = Some(cx.clone());
+        let options = FlowOptions {
+            public_url: Url::parse("https://kasse.example").unwrap(),
+            keys: InstallationKeys {
+                keys: vec![("one".into(), "k".repeat(32).into())],
+            },
+            quote_budget: Duration::from_secs(6),
+            observer: Arc::new(kasse_core::flow::Unobserved),
+        };
+        let journal = Arc::new(MemoryJournal::new());
+        let flow = Flow::new(options, cx.clone(), journal.clone(), Vec::new(), Vec::new())?;
+        let adapter = WooCommerce::new(Setup {
+            flow: flow.shop_flow(&ShopId::new("fjell").unwrap()),
+            engine: EngineConfig(config),
+            engine_url: Url::parse("https://kasse.example/engine/fjell").unwrap(),
+            data: None,
+        })?;
+        Ok(Self {
+            adapter,
+            cx,
+            woocommerce,
+            journal,
+            _flow: flow,
+        })
+    }
+
+    /// What WooCommerce answers next, after what it was told before.
+    pub(crate) fn answers(&self, body: Value) {
+        self.says(200, &body.to_string());
+    }
+
+    /// The recorded answer.
+    pub(crate) fn answers_as(&self, file: &str) {
+        let recorded = recording(file);
+        let status = recorded["response"]["status"].as_u64().unwrap();
+        self.says(
+            status.try_into().unwrap(),
+            &recorded["response"]["body"].to_string(),
+        );
+    }
+
+    pub(crate) fn says(&self, status: u16, body: &str) {
+        let answer = Ok((status, body.to_owned()));
+        self.woocommerce.answers.lock().unwrap().push_back(answer);
+    }
+
+    pub(crate) fn away(&self) {
+        let away = Err(TransportError::NotSent("connection refused".into()));
+        self.woocommerce.answers.lock().unwrap().push_back(away);
+    }
+
+    /// What WooCommerce was asked since the last time, which used up all its answers.
+    pub(crate) fn asked(&self) -> Vec<Value> {
+        assert!(self.woocommerce.answers.lock().unwrap().is_empty());
+        std::mem::take(&mut *self.woocommerce.asked.lock().unwrap())
+    }
+
+    /// The same, only where.
+    pub(crate) fn asked_where(&self) -> Vec<String> {
+        let asked = self.asked();
+        let places = asked.iter().map(|ask| ask["ask"].as_str().unwrap());
+        places
+            .map(|place| place.replace("/wp-json/wc/v3", ""))
+            .collect()
+    }
+
+    /// kasse knows of a payment.
+    pub(crate) async fn journaled(&self, payment: &Payment) {
+        let key = LeaseKey::payment(&payment.id);
+        let until = start() + jiff::SignedDuration::from_secs(60);
+        let lease = self
+            .journal
+            .acquire(&key, start(), until)
+            .await
+            .unwrap()
+            .unwrap();
+        let insert = Write::Insert(Box::new(payment.clone()));
+        self.journal
+            .write(Batch::under(&lease).with(insert))
+            .await
+            .unwrap();
+        self.journal.release(lease).await.unwrap();
+    }
+
+    pub(crate) async fn record(
+        &self,
+        payment: &Payment,
+        event: &PaymentEvent,
+    ) -> Result<(), RecordError> {
+        let told = self
+            .adapter
+            .record(&self.cx, &payment.order, payment, event)
+            .await;
+        told.map(|recorded| assert_eq!(recorded.order, None))
+    }
+}
+
+/// A recorded exchange, by its number.
+pub(crate) fn recording(number: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let files = std::fs::read_dir(folder).unwrap();
+    let file = files.map(|file| file.unwrap().path()).find(|path| {
+        path.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with(number)
+    });
+    let text = std::fs::read_to_string(file.unwrap()).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// An order, as it was recorded.
+pub(crate) fn recorded_order(number: &str) -> Value {
+    recording(number)["response"]["body"].clone()
+}
+
+pub(crate) fn at() -> OrderRef {
+    let id = OrderId::new("17").unwrap();
+    OrderRef::new(ShopId::new("fjell").unwrap(), id)
+}
+
+/// Two cups, a fire pan and a cheese, with a coupon of 10 %, two rates and a delivery: recorded, and
+/// as the kasse plugin adds to it.
+pub(crate) fn order() -> Value {
+    order_in("pending", "")
+}
+
+/// The order in a status, with a transaction.
+pub(crate) fn order_in(status: &str, transaction: &str) -> Value {
+    marked(recorded_order("018"), status, transaction)
+}
+
+/// A recorded order, as the kasse plugin would have given it.
+pub(crate) fn marked(mut order: Value, status: &str, transaction: &str) -> Value {
+    order["status"] = status.into();
+    order["transaction_id"] = transaction.into();
+    order["payment_method"] = "kasse_vipps".into();
+    let number = order["id"].to_string();
+    order["kasse"] = json!({
+        "return_url": format!("https://shop.example/checkout/order-received/{number}/?key=wc_order_x"),
+        "express": false,
+        "language": "nb_NO",
+        "reference": REFERENCE,
+    });
+    order
+}
+
+pub(crate) fn payment() -> Payment {
+    Payment {
+        id: PaymentId {
+            account: AccountId::new("main").unwrap(),
+            reference: Reference::new(REFERENCE).unwrap(),
+        },
+        order: at(),
+        begun_for: None,
+        attempt: 1,
+        api: ApiKind::Ecom,
+        msn: Msn::new("123456").unwrap(),
+        amount: Money::nok(139_702),
+        express: false,
+        cart: String::new(),
+        key_id: "one".into(),
+        state: PaymentState::Initiated,
+        sums: Sums::none(Currency::Nok),
+        redirect: Some(Url::parse("https://pay.example/session").unwrap()),
+        return_to: Url::parse("https://kasse.example/return").unwrap(),
+        delivery: None,
+        forgotten: false,
+        created: start(),
+        authorised_at: None,
+        expires: None,
+        capture_by: None,
+        guaranteed_until: None,
+        next_look: None,
+        events: 0,
+        seen: Vec::new(),
+        notes: Vec::new(),
+        personal: None,
+    }
+}
+
+/// The payment's next event, a minute ago, with the sums that follow from it.
+pub(crate) fn happen(payment: &mut Payment, what: EventKind) -> PaymentEvent {
+    payment.events += 1;
+    let amount = what.amount().map_or(0, |amount| amount.minor);
+    match &what {
+        EventKind::Authorised { .. } => {
+            payment.state = PaymentState::Authorised;
+            payment.sums.authorised.minor += amount;
+        }
+        EventKind::Captured { .. } => payment.sums.captured.minor += amount,
+        EventKind::Refunded { .. } => payment.sums.refunded.minor += amount,
+        EventKind::Released { .. } => payment.sums.released.minor += amount,
+        _ => {}
+    }
+    PaymentEvent {
+        id: EventId::new(format!("{}/{}", payment.id, payment.events)).unwrap(),
+        payment: payment.id.clone(),
+        number: payment.events,
+        at: "2026-11-22T11:59:00Z".parse().unwrap(),
+        what,
+        sums: payment.sums,
+    }
+}
+
+pub(crate) fn authorised(minor: i64) -> EventKind {
+    let amount = Money::nok(minor);
+    EventKind::Authorised { amount }
+}
+
+pub(crate) fn captured(minor: i64) -> EventKind {
+    let amount = Money::nok(minor);
+    EventKind::Captured { amount, key: None }
+}
+
+pub(crate) fn refunded(minor: i64) -> EventKind {
+    let amount = Money::nok(minor);
+    EventKind::Refunded { amount, key: None }
+}
+
+pub(crate) fn released(minor: i64) -> EventKind {
+    let amount = Money::nok(minor);
+    EventKind::Released { amount }
+}
+
+pub(crate) fn address() -> Address {
+    Address {
+        line1: "Storgata 2".into(),
+        line2: String::new(),
+        post_code: "9008".into(),
+        city: "Tromsø".into(),
+        country: "NO".into(),
+    }
+}
+
+pub(crate) fn personal() -> Personal {
+    Personal {
+        user_id: None,
+        sub: None,
+        first_name: Some("Ada".into()),
+        last_name: Some("Lovelace".into()),
+        email: Some("ada@example.com".into()),
+        phone: Some("4712345678".into()),
+        address: Some(address()),
+    }
+}
