@@ -9,7 +9,7 @@ use kasse_core::api::EngineVersion;
 use kasse_core::piece::{self, Answer, Piece, UNDER_WAY};
 use kasse_core::{
     Ask, CallerKey, Context, Error, ErrorKind, Language, Money, OrderId, OrderRef, Outcome, Part,
-    Payment, Reference, Refusal, ShopFlow, ShopId, Target, Verb, Who,
+    Payment, Reference, Refusal, ShopFlow, ShopId, Verb, Who,
 };
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -139,7 +139,7 @@ impl Reader<'_> {
             capture.verb = Verb::Capture(Part::of(keeps));
             return Ok(capture);
         }
-        let sums = self.flow.known(&target(&capture)).await?.sums;
+        let sums = self.flow.payment(&ask.act.reference).await?.sums;
         let missing = sums
             .captured
             .minus(sums.refunded)
@@ -190,14 +190,6 @@ fn body<'b, T: Deserialize<'b>>(request: &'b Request<Bytes>) -> Result<T, Box<Re
         let why = format!("the body cannot be read, at column {}", error.column());
         piece::refuse(StatusCode::BAD_REQUEST, &why)
     })
-}
-
-fn target(ask: &Ask) -> Target {
-    Target {
-        at: ask.at.clone(),
-        reference: ask.payment.clone(),
-        key: None,
-    }
 }
 
 /// Something asked of an order, with what `answer` has to know.

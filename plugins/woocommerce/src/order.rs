@@ -155,6 +155,9 @@ pub(crate) struct Mark {
     /// The payment that was begun last.
     #[serde(default)]
     pub(crate) reference: Option<String>,
+    /// What of an order that is not paid the shop has no more of, by name.
+    #[serde(default)]
+    pub(crate) sold_out: Vec<String>,
 }
 
 /// What an order is paid by, beside what it says itself.

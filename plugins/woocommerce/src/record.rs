@@ -139,6 +139,8 @@ impl Telling<'_> {
         };
         if self.now.express {
             self.express(amount).await?;
+        } else if matches!(stage, Stage::Unpaid | Stage::Cancelled) {
+            self.in_stock(&order)?;
         }
         let mut changes = Map::new();
         if let Some(status) = status {
@@ -163,6 +165,14 @@ impl Telling<'_> {
         );
         self.put(changes).await?;
         self.notes().await
+    }
+
+    /// WooCommerce itself would sell below nothing.
+    fn in_stock(&self, order: &WooOrder) -> Result<(), RecordError> {
+        let gone = order.kasse.iter().flat_map(|mark| &mark.sold_out).next();
+        let Some(gone) = gone else { return Ok(()) };
+        let why = format!("\"{gone}\" was sold out meanwhile.");
+        Err(RecordError::Never(self.not_taken(&why)))
     }
 
     /// Who bought, where it goes and how: written by the kasse plugin, with WooCommerce's own tax.

@@ -560,15 +560,6 @@ impl ShopFlow {
         }
     }
 
-    /// How a payment stands as far as kasse knows: it is read in the journal, and nobody is asked.
-    /// For an adapter whose engine says what there is to be in the end, and not how much more.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::NotFound`], or the journal cannot be read.
-    pub async fn known(&self, what: &Target) -> Result<Payment, Error> {
-        self.flow(&what.at)?.target(what).await
-    }
-
     /// See [`crate::PaymentProvider::capture`].
     pub async fn capture(&self, cx: &Context, what: &Target, part: &Part) -> Outcome {
         match self.flow(&what.at) {
@@ -593,8 +584,9 @@ impl ShopFlow {
         }
     }
 
-    /// One payment of the shop, as the journal has it: for engines that name an order otherwise than
-    /// kasse knows it by now.
+    /// One payment of the shop, as the journal has it, and nobody is asked: for engines that name an
+    /// order otherwise than kasse knows it by now, or that say what there is to be in the end and not
+    /// how much more.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], or the journal cannot be read.

@@ -120,6 +120,26 @@ async fn an_order_that_is_gone_or_paid_otherwise_is_never_taken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn goods_that_are_gone_are_not_sold_below_nothing() {
+    let mut payment = payment();
+    let event = happen(&mut payment, authorised(TOTAL));
+    for status in ["pending", "cancelled"] {
+        let mut gone = order_in(status, "");
+        gone["kasse"]["sold_out"] = json!(["Bålpanne Ø60"]);
+        let (told, asked) = told(&payment, &event, [gone]).await;
+        let Err(RecordError::Never(error)) = told else {
+            panic!("taken")
+        };
+        assert!(error.why.contains("Bålpanne Ø60"), "{error}");
+        assert_eq!(asked.len(), 1);
+    }
+    // What is on hold has its goods.
+    let mut held = order_in("on-hold", "");
+    held["kasse"]["sold_out"] = json!(["Bålpanne Ø60"]);
+    written(&payment, &event, held).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_method_that_was_chosen_meanwhile_and_not_paid_gives_way() {
     let mut payment = payment();
     let event = happen(&mut payment, authorised(TOTAL));
