@@ -10,6 +10,7 @@
 )]
 
 mod calls;
+mod contract;
 mod meet;
 mod orders;
 mod quote;

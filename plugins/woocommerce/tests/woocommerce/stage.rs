@@ -121,15 +121,21 @@ impl Stage {
     }
 
     pub(crate) fn with(config: Value) -> Result<Self, Error> {
+        Self::starting(config, start())
+    }
+
+    pub(crate) fn starting(config: Value, start: Timestamp) -> Result<Self, Error> {
+        let secret = config["secret"].as_str().unwrap_or(SECRET).to_owned();
+        let checked = Piece::new("woocommerce", secret.into()).unwrap_or_else(|_| piece());
         let woocommerce = Arc::new(Script {
             asked: Mutex::default(),
             answers: Mutex::default(),
-            piece: piece(),
+            piece: checked,
             cx: Mutex::default(),
         });
         let cx = Context::new(
             woocommerce.clone(),
-            Arc::new(TokioRuntime::starting_at(start())),
+            Arc::new(TokioRuntime::starting_at(start)),
             Arc::new(CountedIds::default()),
         );
         *woocommerce.cx.lock().unwrap() = Some(cx.clone());
