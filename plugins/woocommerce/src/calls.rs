@@ -129,31 +129,36 @@ impl Reader<'_> {
     /// of it is captured.
     async fn capture(&self, ask: Amount) -> Result<Ask, Error> {
         let keeps = ask.money()?;
-        let mut capture = self.act(
-            &ask.act,
-            Verb::Details,
-            &Asked::Capture { keeps: keeps.minor },
-        )?;
+        let asked = Asked::Capture { keeps: keeps.minor };
+        let mut capture = self.act(&ask.act, Verb::Details, &asked)?;
         if !keeps.is_positive() {
             // Nothing is not "all": the flow says so.
             capture.verb = Verb::Capture(Part::of(keeps));
             return Ok(capture);
         }
-        let sums = self.flow.payment(&ask.act.reference).await?.sums;
+        let payment = self.flow.payment(&ask.act.reference).await?;
+        let sums = payment.sums;
         let missing = sums
             .captured
             .minus(sums.refunded)
             .and_then(|has| keeps.minus(has))
             .map_err(unusable)?;
-        if missing.is_positive() {
-            // The same on top of the same sums is the same capture.
-            let key = format!(
-                "capture/{}/{}/{}/{}",
-                ask.act.reference, sums.captured.minor, sums.refunded.minor, keeps.minor
-            );
-            capture.key = Some(CallerKey::new(key).map_err(unusable)?);
-            capture.verb = Verb::Capture(Part::of(missing));
+        if !missing.is_positive() {
+            return Ok(capture);
         }
+        // The same on top of the same sums is the same capture, until it was refused.
+        let key = format!(
+            "capture/{}/{}/{}/{}/{}",
+            ask.act.reference,
+            keeps.minor,
+            sums.captured.minor,
+            sums.refunded.minor,
+            self.flow.refused(&payment.id).await?
+        );
+        capture.key = Some(CallerKey::new(key).map_err(unusable)?);
+        // What is left at Vipps may be less than we know of: somebody captured in its portal.
+        let all = missing == sums.left_to_capture();
+        capture.verb = Verb::Capture(if all { Part::rest() } else { Part::of(missing) });
         Ok(capture)
     }
 

@@ -15,6 +15,8 @@ use url::Url;
 
 /// The payment method of the kasse plugin in the shop.
 pub(crate) const METHOD: &str = "kasse_vipps";
+/// Where it is written how a payment ended that was never reserved.
+pub(crate) const STATE: &str = "_kasse_state";
 /// What a fee of ours is called: it makes an express order's total the paid one.
 pub(crate) const DIFFERENCE: &str = "kasse-difference";
 
@@ -282,6 +284,12 @@ impl WooOrder {
         let currency = self.currency().ok()?;
         let meta = self.meta_data.iter().find(|meta| meta.key == key)?;
         Money::parse(meta.value.as_str()?, currency).ok()
+    }
+
+    /// How its payment ended, as that was written with the order.
+    pub(crate) fn state(&self) -> Option<&str> {
+        let meta = self.meta_data.iter().find(|meta| meta.key == STATE)?;
+        meta.value.as_str()
     }
 
     /// The order's currency.

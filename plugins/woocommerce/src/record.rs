@@ -7,7 +7,7 @@
 //! not call kasse for it.
 //!
 //! The sums stand with the order, in `_kasse_authorised`, `_kasse_captured`, `_kasse_refunded` and
-//! `_kasse_released`; the plugin shows them.
+//! `_kasse_released`; and how a payment ended that was never reserved, in `_kasse_state`.
 
 use http::Method;
 use kasse_core::{
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::adapter::{address, no_order};
 use crate::client::{Client, Failure, order_path};
-use crate::order::{METHOD, WooOrder};
+use crate::order::{METHOD, STATE, WooOrder};
 
 /// The code of the kasse plugin's error that says: never.
 const NOT_TAKEN: &str = "kasse_not_taken";
@@ -305,13 +305,22 @@ impl Telling<'_> {
             .as_ref()
             .and_then(|mark| mark.reference.as_deref());
         let ours = newest.is_none_or(|newest| newest == self.now.id.reference.as_str());
-        if order.status != "pending" || !ours || order.payment_method != METHOD {
+        let word = self.event.what.word();
+        let status = match order.status.as_str() {
+            "pending" => Some("failed"),
+            // It is over in the shop already: what is told is that it is at Vipps, too.
+            "failed" | "cancelled" if order.state() != Some(word) => None,
+            _ => return Ok(()),
+        };
+        if !ours || order.payment_method != METHOD {
             return Ok(());
         }
         let mut changes = Map::new();
-        changes.insert("status".to_owned(), "failed".into());
-        let word = json!([{ "key": "_kasse_state", "value": self.event.what.word() }]);
-        changes.insert("meta_data".to_owned(), word);
+        if let Some(status) = status {
+            changes.insert("status".to_owned(), status.into());
+        }
+        let state = json!([{ "key": STATE, "value": word }]);
+        changes.insert("meta_data".to_owned(), state);
         self.put(changes).await
     }
 

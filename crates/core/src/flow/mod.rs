@@ -38,7 +38,7 @@ use crate::context::{Context, Task, after};
 use crate::error::{Error, ErrorKind, Language, Who};
 use crate::ids::{AccountId, OrderRef, ShopId};
 use crate::journal::{
-    Batch, Command, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
+    Batch, Command, CommandState, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
     LeaseKey, Placed, Quote, Write,
 };
 use crate::payment::{Account, ApiKind, Note, Payment, PaymentEvent, PaymentId, Personal};
@@ -592,6 +592,17 @@ impl ShopFlow {
     /// [`ErrorKind::NotFound`], or the journal cannot be read.
     pub async fn payment(&self, reference: &Reference) -> Result<Payment, Error> {
         self.running()?.payment(&self.shop, reference).await
+    }
+
+    /// How many of a payment's commands Vipps refused. The same key is answered with the same refusal:
+    /// an adapter that makes keys itself counts with this, so that a new try is a new ask.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn refused(&self, payment: &PaymentId) -> Result<usize, Error> {
+        let commands = self.running()?.inner.journal.commands(payment).await?;
+        let refused = |command: &&Command| matches!(command.state, CommandState::Refused { .. });
+        Ok(commands.iter().filter(refused).count())
     }
 
     /// The flow, if it is still there and the order is this shop's.

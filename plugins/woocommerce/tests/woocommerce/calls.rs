@@ -185,6 +185,13 @@ async fn languages_are_those_of_the_shops_locale() {
     }
 }
 
+#[derive(Debug, PartialEq)]
+enum Wanted {
+    Rest,
+    Of(i64),
+    Nothing,
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_capture_is_what_is_missing_of_what_the_merchant_keeps() {
     let of = async |payment: &Payment, keeps: &str| {
@@ -192,40 +199,71 @@ async fn a_capture_is_what_is_missing_of_what_the_merchant_keeps() {
         stage.journaled(payment).await;
         let ask = read_on(&stage, "capture", &amount(keeps)).await.unwrap();
         assert_eq!(ask.payment.as_ref().unwrap().as_str(), REFERENCE);
-        match ask.verb {
-            Verb::Capture(part) => (part.amount.map(|part| part.minor), ask.key),
-            Verb::Details => (None, ask.key),
+        let wanted = match ask.verb {
+            Verb::Capture(part) => part
+                .amount
+                .map_or(Wanted::Rest, |part| Wanted::Of(part.minor)),
+            Verb::Details => Wanted::Nothing,
             other => panic!("{other:?}"),
-        }
+        };
+        (wanted, ask.key)
     };
     let mut paid = payment();
     happen(&mut paid, authorised(TOTAL));
     let (whole, first) = of(&paid, "1397.02").await;
-    assert_eq!(whole, Some(TOTAL));
+    assert_eq!(whole, Wanted::Rest);
     assert_eq!(
         of(&paid, "1397.02").await.1,
         first,
         "asked again, it is the same"
     );
-    assert_eq!(of(&paid, "1297.02").await.0, Some(TOTAL - 10_000));
+    let (part, other) = of(&paid, "1297.02").await;
+    assert_eq!(part, Wanted::Of(TOTAL - 10_000));
+    assert_ne!(first, other);
+    // More than is reserved is not cut to what is: it is refused.
+    assert_eq!(of(&paid, "1397.03").await.0, Wanted::Of(TOTAL + 1));
     // A part was captured at Vipps, and some of it given back.
     happen(&mut paid, captured(40_000));
     let (rest, second) = of(&paid, "1397.02").await;
-    assert_eq!(rest, Some(TOTAL - 40_000));
+    assert_eq!(rest, Wanted::Rest);
     assert_ne!(first, second);
+    assert_eq!(of(&paid, "1000.00").await.0, Wanted::Of(60_000));
     happen(&mut paid, refunded(10_000));
-    assert_eq!(of(&paid, "1297.02").await.0, Some(129_702 - 30_000));
+    assert_eq!(of(&paid, "1297.02").await.0, Wanted::Rest);
+    assert_eq!(of(&paid, "1000.00").await.0, Wanted::Of(70_000));
     // All of it is there: it is looked up, and nothing is captured twice.
     happen(&mut paid, captured(TOTAL - 40_000));
-    assert_eq!(of(&paid, "1297.02").await, (None, None));
-    assert_eq!(of(&paid, "0.01").await.0, None);
+    assert_eq!(of(&paid, "1297.02").await, (Wanted::Nothing, None));
+    assert_eq!(of(&paid, "0.01").await.0, Wanted::Nothing);
     // Nothing is handed on as nothing, which is refused: it is not "all".
-    assert_eq!(of(&paid, "0.00").await.0, Some(0));
+    assert_eq!(of(&paid, "0.00").await.0, Wanted::Of(0));
     // A payment that kasse does not know.
     let refusal = read_on(&Stage::new(), "capture", &amount("1.00"))
         .await
         .unwrap_err();
     assert_eq!(refusal.response.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_capture_that_was_refused_may_be_asked_anew() {
+    let stage = Stage::new();
+    let mut paid = payment();
+    happen(&mut paid, authorised(TOTAL));
+    stage.journaled(&paid).await;
+    let key = async || {
+        read_on(&stage, "capture", &amount("1397.02"))
+            .await
+            .unwrap()
+            .key
+    };
+    let (first, again) = (key().await, key().await);
+    assert_eq!(first, again);
+    stage.refused_at_vipps(&paid).await;
+    assert_ne!(
+        first,
+        key().await,
+        "the same key is answered with the same refusal"
+    );
 }
 
 #[tokio::test(start_paused = true)]

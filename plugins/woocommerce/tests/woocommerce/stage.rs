@@ -12,13 +12,16 @@ use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
 use kasse_core::flow::{FlowOptions, InstallationKeys};
-use kasse_core::journal::{Batch, Journal, LeaseKey, MemoryJournal, Write};
+use kasse_core::journal::{
+    Batch, Command, CommandState, CommandVerb, Journal, LeaseKey, MemoryJournal, Write,
+};
 use kasse_core::piece::Piece;
 use kasse_core::registry::{EngineConfig, Setup};
 use kasse_core::{
-    AccountId, Address, ApiKind, Context, CountedIds, Currency, Error, EventId, EventKind, Flow,
-    Money, Msn, OrderId, OrderRef, Payment, PaymentEvent, PaymentId, PaymentProvider, PaymentState,
-    Personal, RecordError, Reference, ShopId, Sums, TokioRuntime, Transport, TransportError,
+    AccountId, Address, ApiKind, CommandId, Context, CountedIds, Currency, Error, EventId,
+    EventKind, Flow, IdempotencyKey, Money, Msn, OrderId, OrderRef, Payment, PaymentEvent,
+    PaymentId, PaymentProvider, PaymentState, Personal, RecordError, Reference, ShopId, Sums,
+    TokioRuntime, Transport, TransportError,
 };
 use kasse_woocommerce::WooCommerce;
 use serde_json::{Value, json};
@@ -204,8 +207,34 @@ impl Stage {
             .collect()
     }
 
+    /// Vipps refused a capture of a payment that kasse knows of.
+    pub(crate) async fn refused_at_vipps(&self, payment: &Payment) {
+        let amount = payment.sums.authorised;
+        let command = Command {
+            id: CommandId::new("one").unwrap(),
+            payment: payment.id.clone(),
+            shop: payment.order.shop.clone(),
+            verb: CommandVerb::Capture { amount },
+            key: IdempotencyKey::new("one").unwrap(),
+            caller: None,
+            text: "Order 17".into(),
+            rest: true,
+            state: CommandState::Refused {
+                error: Error::invalid("what", "why", "advice"),
+            },
+            created: start(),
+            tries: 1,
+        };
+        self.write(payment, Write::Command(Box::new(command))).await;
+    }
+
     /// kasse knows of a payment.
     pub(crate) async fn journaled(&self, payment: &Payment) {
+        self.write(payment, Write::Insert(Box::new(payment.clone())))
+            .await;
+    }
+
+    async fn write(&self, payment: &Payment, write: Write) {
         let key = LeaseKey::payment(&payment.id);
         let until = start() + jiff::SignedDuration::from_secs(60);
         let lease = self
@@ -214,9 +243,8 @@ impl Stage {
             .await
             .unwrap()
             .unwrap();
-        let insert = Write::Insert(Box::new(payment.clone()));
         self.journal
-            .write(Batch::under(&lease).with(insert))
+            .write(Batch::under(&lease).with(write))
             .await
             .unwrap();
         self.journal.release(lease).await.unwrap();
