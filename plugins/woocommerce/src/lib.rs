@@ -7,7 +7,7 @@
 //!
 //! Read `adapter.rs` first: the two traits. `calls` and `webhook` read what the shop asks, `order`
 //! has WooCommerce's order and what it is in kasse's words, `client` asks WooCommerce, `record` shows
-//! the shop what happened.
+//! the shop what happened. `stand_in`, behind a feature, is a shop within the process.
 
 mod adapter;
 mod calls;
@@ -16,6 +16,8 @@ mod config;
 mod oauth;
 mod order;
 mod record;
+#[cfg(feature = "stand-in")]
+pub mod stand_in;
 mod webhook;
 
 pub use adapter::{ENGINE, WooCommerce};
