@@ -7,10 +7,13 @@
 //!
 //! Read `adapter.rs` first: the two traits. `calls` and `webhook` read what the shop asks, `order`
 //! has WooCommerce's order and what it is in kasse's words, `client` asks WooCommerce, `record` shows
-//! the shop what happened. `stand_in`, behind a feature, is a shop within the process.
+//! the shop what happened. `stand_in` and `checklist`, behind features, are a shop within the process,
+//! and shoppers and a merchant for it or for a real one.
 
 mod adapter;
 mod calls;
+#[cfg(feature = "checklist")]
+pub mod checklist;
 mod client;
 mod config;
 mod oauth;
