@@ -20,7 +20,7 @@
 	} );
 
 	/** The express button. The blocks' own signs are shown while it works. */
-	const Button = ( { onClick, onClose, onError } ) => {
+	const Button = ( { onClick, onClose, onError, buttonAttributes: look } ) => {
 		const [ busy, setBusy ] = useState( false );
 		const press = async () => {
 			setBusy( true );
@@ -40,7 +40,14 @@
 			{
 				type: 'button',
 				className: 'wp-element-button kasse-express-block',
-				style: { width: '100%' },
+				// The cart block leaves its buttons neither height nor letters.
+				style: {
+					width: '100%',
+					fontSize: '1rem',
+					lineHeight: 1.5,
+					minHeight: `${ look?.height || 48 }px`,
+					borderRadius: look && `${ look.borderRadius }px`,
+				},
 				disabled: busy,
 				onClick: press,
 			},
