@@ -279,6 +279,7 @@ class WC_Order {
 	);
 	public $described = array();
 	public $saved     = 0;
+	public $reserved  = false;
 
 	public function __construct( int $id = 50 ) {
 		$this->id            = $id;

@@ -112,9 +112,7 @@ test(
 		same( '7.00', $offered[9]['price'] );
 		$ids = array_column( $offered, 'id' );
 		same( 10, count( array_unique( $ids ) ) );
-		same( array(), array_filter( $ids, static function ( $id ) {
-			return strlen( $id ) > 80;
-		} ) );
+		holds( max( array_map( 'strlen', $ids ) ) <= 80, 'none is too long' );
 	}
 );
 
@@ -282,7 +280,8 @@ test(
 test(
 	'who has an account is told of it',
 	static function () {
-		( new WC_Order( 50 ) )->props['customer_id'] = 7;
+		$order                       = new WC_Order( 50 );
+		$order->props['customer_id'] = 7;
 		same( 2, count( ask( 'forget' )['kept'] ) );
 	}
 );
