@@ -58,7 +58,8 @@ final class Kasse_Client {
 		if ( is_array( $read ) && isset( $read['done'] ) && is_bool( $read['done'] ) ) {
 			$answer = array(
 				'done'    => $read['done'],
-				'refused' => isset( $read['refused'] ) && true === $read['refused'],
+				// What fails on the other side may be done another time.
+				'refused' => isset( $read['refused'] ) && true === $read['refused'] && wp_remote_retrieve_response_code( $got ) < 500,
 			);
 			foreach ( array( 'reference', 'redirect', 'message' ) as $key ) {
 				$answer[ $key ] = isset( $read[ $key ] ) && is_string( $read[ $key ] ) ? $read[ $key ] : '';

@@ -81,6 +81,17 @@ test(
 );
 
 test(
+	'what fails at kasse is not refused: it may be done another time',
+	static function () {
+		Fake::refuses( 'The journal cannot be read.' );
+		foreach ( array( 409 => true, 503 => false ) as $status => $refused ) {
+			Fake::$status = $status;
+			same( $refused, Kasse_Client::ask( 'capture', array() )['refused'] );
+		}
+	}
+);
+
+test(
 	'the shopper is sent to Vipps',
 	static function () {
 		$exchange     = contract( 'initiate' );
