@@ -9,6 +9,7 @@ mod npm;
 mod run;
 mod snapshots;
 mod third_party;
+mod woocommerce;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +24,8 @@ Usage: cargo xtask <CHORE>
 
 Chores:
   test               Everything: unit, integration and doc tests, a real Vendure and a real Medusa (Node,
-                     npm and PostgreSQL; installed by apt-get where they can be), the snapshots, a third party's adapter with its
+                     npm and PostgreSQL; installed by apt-get where they can be), the WooCommerce plugin's own
+                     tests (PHP and Node; the same), the snapshots, a third party's adapter with its
                      checklist, the JSON API against its
                      document (schemathesis; installed by pip into the target folder), and the demo's
                      pages in a browser (Chromium; installed by apt-get where it can be). What cannot be
@@ -86,6 +88,10 @@ fn test() -> Result<(), Problem> {
             }
         }
         Err(why) => left_out.push(format!("everything with Vendure and a real Medusa: {why}")),
+    }
+    match woocommerce::find_or_install() {
+        Ok(()) => woocommerce::test()?,
+        Err(why) => left_out.push(format!("the WooCommerce plugin's own tests: {why}")),
     }
     run::step("tests of all crates, documentation included", &mut tests)?;
     drop(postgres);
