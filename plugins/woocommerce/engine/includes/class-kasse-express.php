@@ -134,7 +134,7 @@ final class Kasse_Express {
 		if ( ! $order instanceof WC_Order ) {
 			return self::not_taken( 'There is no such order.' );
 		}
-		$open = $order->has_status( array( 'pending', 'failed', 'cancelled', 'checkout-draft' ) );
+		$open = $order->has_status( Kasse_Order::UNPAID );
 		$same = $express['reference'] === $order->get_transaction_id();
 		if ( $express['event'] === $order->get_meta( self::EVENT ) || ( $same && ! $open && ! $order->has_status( 'trash' ) ) ) {
 			return self::total( $order );
@@ -142,8 +142,7 @@ final class Kasse_Express {
 		if ( ! $open ) {
 			return self::not_taken( 'The order is ' . $order->get_status() . ' already.' );
 		}
-		$missing = self::sold_out( $order );
-		if ( '' !== $missing ) {
+		foreach ( Kasse_Order::sold_out( $order ) as $missing ) {
 			return self::not_taken( "\"$missing\" was sold out meanwhile." );
 		}
 		self::write_address( $order, $express['customer'], $express['address'] );
@@ -250,31 +249,6 @@ final class Kasse_Express {
 				$order->remove_item( $fee->get_id() );
 			}
 		}
-	}
-
-	/**
-	 * The name of what is no longer in stock, for this order.
-	 *
-	 * @param WC_Order $order The order.
-	 */
-	private static function sold_out( WC_Order $order ): string {
-		$wanted = array();
-		foreach ( $order->get_items() as $item ) {
-			$product = $item->get_product();
-			if ( ! $product ) {
-				return $item->get_name();
-			}
-			if ( ! $product->managing_stock() || $product->backorders_allowed() ) {
-				continue;
-			}
-			$shelf            = $product->get_stock_managed_by_id();
-			$wanted[ $shelf ] = ( $wanted[ $shelf ] ?? 0 ) + $item->get_quantity();
-			$free             = $product->get_stock_quantity() - wc_get_held_stock_quantity( $product, $order->get_id() );
-			if ( $free < $wanted[ $shelf ] ) {
-				return $item->get_name();
-			}
-		}
-		return '';
 	}
 
 	/**

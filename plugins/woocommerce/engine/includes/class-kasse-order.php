@@ -16,12 +16,15 @@ final class Kasse_Order {
 	const REFERENCE = '_kasse_reference';
 	const EXPRESS   = '_kasse_express';
 	const LANGUAGE  = '_kasse_language';
+	/** Where a payment may still come. */
+	const UNPAID = array( 'pending', 'failed', 'cancelled', 'checkout-draft' );
 
 	/**
-	 * Adds to the REST API what WooCommerce does not say of an order.
+	 * Adds what WooCommerce does not say of an order: to the REST API, and to the order's page.
 	 */
 	public static function register() {
 		add_filter( 'woocommerce_rest_prepare_shop_order_object', array( __CLASS__, 'add_field' ), 10, 2 );
+		add_action( 'woocommerce_admin_order_totals_after_total', array( __CLASS__, 'show_sums' ) );
 	}
 
 	/**
@@ -110,9 +113,70 @@ final class Kasse_Order {
 				'language'   => (string) $order->get_meta( self::LANGUAGE ),
 				'reference'  => '' === $reference ? null : $reference,
 			);
+			$sold_out      = $order->has_status( self::UNPAID ) ? self::sold_out( $order ) : array();
+			if ( $sold_out ) {
+				$data['kasse']['sold_out'] = $sold_out;
+			}
 		}
 		$response->set_data( $data );
 		return $response;
+	}
+
+	/**
+	 * The names of what too few are left of, for this order.
+	 *
+	 * @param WC_Order $order An order that is not paid.
+	 * @return string[]
+	 */
+	public static function sold_out( WC_Order $order ): array {
+		if ( $order->get_data_store()->get_stock_reduced( $order->get_id() ) ) {
+			// Its goods are put aside already.
+			return array();
+		}
+		$wanted   = array();
+		$sold_out = array();
+		foreach ( $order->get_items() as $item ) {
+			$product = $item->get_product();
+			if ( ! $product ) {
+				$sold_out[] = $item->get_name();
+				continue;
+			}
+			if ( ! $product->managing_stock() || $product->backorders_allowed() ) {
+				continue;
+			}
+			$shelf            = $product->get_stock_managed_by_id();
+			$wanted[ $shelf ] = ( $wanted[ $shelf ] ?? 0 ) + $item->get_quantity();
+			$free             = $product->get_stock_quantity() - wc_get_held_stock_quantity( $product, $order->get_id() );
+			if ( $free < $wanted[ $shelf ] ) {
+				$sold_out[] = $item->get_name();
+			}
+		}
+		return $sold_out;
+	}
+
+	/**
+	 * What stands at Vipps, below the order's total.
+	 *
+	 * @param int $id The order's.
+	 */
+	public static function show_sums( $id ) {
+		$order = wc_get_order( $id );
+		if ( ! self::is_ours( $order ) ) {
+			return;
+		}
+		$sums = array(
+			'_kasse_authorised' => __( 'Reserved at Vipps', 'kasse' ),
+			'_kasse_captured'   => __( 'Captured at Vipps', 'kasse' ),
+			'_kasse_released'   => __( 'Released at Vipps', 'kasse' ),
+			'_kasse_refunded'   => __( 'Refunded at Vipps', 'kasse' ),
+		);
+		foreach ( $sums as $key => $label ) {
+			$sum = (string) $order->get_meta( $key );
+			if ( (float) $sum > 0 ) {
+				$price = wc_price( $sum, array( 'currency' => $order->get_currency() ) );
+				echo '<tr><td class="label">' . esc_html( $label ) . ':</td><td width="1%"></td><td class="total">' . wp_kses_post( $price ) . '</td></tr>';
+			}
+		}
 	}
 
 	/**

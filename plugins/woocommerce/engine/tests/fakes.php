@@ -279,7 +279,8 @@ class WC_Order {
 	);
 	public $described = array();
 	public $saved     = 0;
-	public $reserved  = false;
+	public $reserved      = false;
+	public $stock_reduced = false;
 
 	public function __construct( int $id = 50 ) {
 		$this->id            = $id;
@@ -295,6 +296,17 @@ class WC_Order {
 			return $this->props[ $prop ] ?? '';
 		}
 		throw new BadMethodCallException( $name );
+	}
+	public function get_data_store() {
+		return new class( $this ) {
+			private $order;
+			public function __construct( $order ) {
+				$this->order = $order;
+			}
+			public function get_stock_reduced( $id ) {
+				return $this->order->stock_reduced;
+			}
+		};
 	}
 	public function get_id() {
 		return $this->id;
@@ -589,6 +601,12 @@ function wp_strip_all_tags( $text ) {
 }
 function sanitize_text_field( $text ) {
 	return trim( preg_replace( '/[\r\n\t ]+/', ' ', strip_tags( $text ) ) );
+}
+function wc_price( $amount, $args ) {
+	return $args['currency'] . ' ' . $amount;
+}
+function wp_kses_post( $text ) {
+	return $text;
 }
 function is_email( $text ) {
 	return false !== strpos( $text, '@' );

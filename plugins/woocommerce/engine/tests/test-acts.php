@@ -301,3 +301,23 @@ test(
 		holds( ! $gateway->can_refund_order( new WC_Order( 51 ) ), 'not without' );
 	}
 );
+
+test(
+	'the order\'s page shows what stands at Vipps, and nothing where there is nothing',
+	static function () {
+		$show = static function () {
+			ob_start();
+			Kasse_Order::show_sums( 50 );
+			return strip_tags( str_replace( '</tr>', "\n", ob_get_clean() ) );
+		};
+		$order       = reserved();
+		$order->meta = array(
+			'_kasse_authorised' => '1397.02',
+			'_kasse_captured'   => '1000.00',
+			'_kasse_released'   => '0.00',
+		);
+		same( "Reserved at Vipps:NOK 1397.02\nCaptured at Vipps:NOK 1000.00\n", $show() );
+		$order->props['payment_method'] = 'cod';
+		same( '', $show() );
+	}
+);

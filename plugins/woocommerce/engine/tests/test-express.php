@@ -243,6 +243,31 @@ test(
 );
 
 test(
+	'an order says what of it was sold out, as long as it waits to be paid and has put nothing aside',
+	static function () {
+		$order                               = express_order();
+		$order->items[0]->get_product()->stock = 1;
+		$says                                = static function () use ( $order ) {
+			return Kasse_Order::add_field( new WP_REST_Response( array() ), $order )->get_data()['kasse']['sold_out'] ?? array();
+		};
+		same( array( 'Kaffekopp' ), $says() );
+		$order->stock_reduced = true;
+		same( array(), $says() );
+		$order->stock_reduced = false;
+		$order->status        = 'on-hold';
+		same( array(), $says() );
+		$order->status                                   = 'failed';
+		$order->items[0]->get_product()->stock           = 2;
+		same( array(), $says() );
+		$order->items[0]->get_product()->stock     = 0;
+		$order->items[0]->get_product()->backorder = true;
+		same( array(), $says() );
+		$order->items[0]->props['product'] = false;
+		same( array( 'Kaffekopp' ), $says(), 'an article that was deleted' );
+	}
+);
+
+test(
 	'a call that has not all it needs is refused, and nothing is written',
 	static function () {
 		$order  = express_order();
