@@ -11,19 +11,19 @@
 defined( 'ABSPATH' ) || exit;
 
 $kasse_options = array(
-	'woocommerce_currency'             => 'NOK',
-	'woocommerce_price_num_decimals'   => '2',
-	'woocommerce_default_country'      => 'NO',
-	'woocommerce_store_postcode'       => '0190',
-	'woocommerce_calc_taxes'           => 'yes',
-	'woocommerce_prices_include_tax'   => 'yes',
-	'woocommerce_tax_display_shop'     => 'incl',
-	'woocommerce_tax_display_cart'     => 'incl',
-	'woocommerce_enable_coupons'       => 'yes',
+	'woocommerce_currency'              => 'NOK',
+	'woocommerce_price_num_decimals'    => '2',
+	'woocommerce_default_country'       => 'NO',
+	'woocommerce_store_postcode'        => '0190',
+	'woocommerce_calc_taxes'            => 'yes',
+	'woocommerce_prices_include_tax'    => 'yes',
+	'woocommerce_tax_display_shop'      => 'incl',
+	'woocommerce_tax_display_cart'      => 'incl',
+	'woocommerce_enable_coupons'        => 'yes',
 	'woocommerce_enable_guest_checkout' => 'yes',
-	'woocommerce_manage_stock'         => 'yes',
-	'woocommerce_hold_stock_minutes'   => '60',
-	'woocommerce_coming_soon'          => 'no',
+	'woocommerce_manage_stock'          => 'yes',
+	'woocommerce_hold_stock_minutes'    => '60',
+	'woocommerce_coming_soon'           => 'no',
 );
 foreach ( $kasse_options as $kasse_name => $kasse_value ) {
 	update_option( $kasse_name, $kasse_value );
@@ -46,7 +46,10 @@ if ( wc_get_product_id_by_sku( 'KOPP-01' ) ) {
 }
 
 // Norwegian VAT: 25 % on goods and deliveries, 15 % on food.
-foreach ( array( '' => 25, 'reduced-rate' => 15 ) as $kasse_class => $kasse_percent ) {
+foreach ( array(
+	''             => 25,
+	'reduced-rate' => 15,
+) as $kasse_class => $kasse_percent ) {
 	WC_Tax::_insert_tax_rate(
 		array(
 			'tax_rate_country'  => 'NO',
@@ -87,8 +90,20 @@ $kasse_coupon->save();
 // Svalbard nothing is sent.
 $kasse_zones = array(
 	'Svalbard' => array( '9170...9179', array() ),
-	'Oslo'     => array( '0001...1299', array( 'Hentested' => '39.20', 'Ekspress hjem i kveld' => '79.20' ) ),
-	'Norge'    => array( '', array( 'Hentested' => '79.20', 'Pakke hjem' => '119.20' ) ),
+	'Oslo'     => array(
+		'0001...1299',
+		array(
+			'Hentested'             => '39.20',
+			'Ekspress hjem i kveld' => '79.20',
+		),
+	),
+	'Norge'    => array(
+		'',
+		array(
+			'Hentested'  => '79.20',
+			'Pakke hjem' => '119.20',
+		),
+	),
 );
 foreach ( $kasse_zones as $kasse_name => list( $kasse_codes, $kasse_deliveries ) ) {
 	$kasse_zone = new WC_Shipping_Zone();
