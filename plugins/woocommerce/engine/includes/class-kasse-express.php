@@ -207,9 +207,9 @@ final class Kasse_Express {
 				return;
 			}
 		}
-		$taxes = WC_Tax::calc_inclusive_tax( (float) $delivery['price'], WC_Tax::get_shipping_tax_rates( null, WC()->customer ) );
+		$taxes                     = WC_Tax::calc_inclusive_tax( (float) $delivery['price'], WC_Tax::get_shipping_tax_rates( null, WC()->customer ) );
 		list( $method, $instance ) = explode( ':', $delivery['id'] . ':', 3 );
-		$item = new WC_Order_Item_Shipping();
+		$item                      = new WC_Order_Item_Shipping();
 		$item->set_method_title( $delivery['title'] );
 		$item->set_method_id( $method );
 		$item->set_instance_id( $instance );

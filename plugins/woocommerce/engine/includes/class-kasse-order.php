@@ -59,14 +59,14 @@ final class Kasse_Order {
 	 * Begins a payment, and keeps its name.
 	 *
 	 * @param WC_Order $order   The order.
-	 * @param bool     $express Does the customer choose address and delivery in the app?
+	 * @param bool     $express Where the customer chooses address and delivery in the app.
 	 * @return array What kasse answered.
 	 */
 	public static function begin( WC_Order $order, bool $express ): array {
 		$order->update_meta_data( self::LANGUAGE, self::language() );
 		$order->update_meta_data( self::EXPRESS, $express ? 'yes' : 'no' );
 		$order->save();
-		$answer = Kasse_Client::ask(
+		$answer         = Kasse_Client::ask(
 			'initiate',
 			array(
 				'order'      => self::described( $order ),
