@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 /// How long the secret of webhooks with the old signature is at least.
-const SECRET: usize = 32;
+const SECRET: usize = 24;
 
 /// `[shops.NAME.engine_config]`.
 #[derive(Debug, Deserialize)]
@@ -51,7 +51,7 @@ impl Config {
         }
         let short = |secret: &SecretString| secret.expose_secret().len() < SECRET;
         if self.webhook_secret.as_ref().is_some_and(short) {
-            return Err(wrong("`webhook_secret` has less than 32 characters."));
+            return Err(wrong("`webhook_secret` has less than 24 characters."));
         }
         if self.storefront.chars().count() > 60 || self.storefront.chars().any(char::is_control) {
             return Err(wrong(

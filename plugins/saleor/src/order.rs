@@ -156,6 +156,7 @@ pub(crate) struct Transaction {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TransactionEvent {
+    #[serde(default)]
     pub(crate) id: String,
     #[serde(rename = "type", default)]
     pub(crate) kind: Option<String>,
