@@ -10,6 +10,8 @@
 
 mod adapter;
 mod answers;
+#[cfg(feature = "checklist")]
+pub mod checklist;
 mod client;
 mod config;
 mod deliveries;
@@ -19,6 +21,8 @@ mod order;
 mod record;
 mod registration;
 mod signature;
+#[cfg(feature = "stand-in")]
+pub mod stand_in;
 mod webhooks;
 
 pub use adapter::{ENGINE, Saleor};
