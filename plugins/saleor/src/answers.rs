@@ -185,10 +185,12 @@ fn ended(asked: &Asked, now: &Payment, why: &Text) -> Value {
 fn done(what: What, asked: &Asked, now: &Payment) -> Value {
     let sums = now.sums;
     let after = sum(what, &sums);
-    let amount = match asked.amount {
-        0 => after,
-        amount => Money::new(amount, now.amount.currency),
+    let minor = match (asked.shown, asked.amount) {
+        (Some(shown), _) => after.minor.saturating_sub(shown).max(0),
+        (None, 0) => after.minor,
+        (None, amount) => amount,
     };
+    let amount = Money::new(minor, after.currency);
     json!({
         "pspReference": name(now.id.reference.as_str(), what, after.minor),
         "result": format!("{}_SUCCESS", what.word()),
@@ -201,6 +203,7 @@ fn done(what: What, asked: &Asked, now: &Payment) -> Value {
 fn pending(asked: &Asked, now: &Payment) -> String {
     let stands = sum(asked.what, &now.sums).minor;
     let after = match (asked.what, asked.amount) {
+        _ if asked.shown.is_some() => stands.saturating_add(now.sums.left_to_capture().minor),
         (What::Cancel, _) | (_, 0) => {
             let left = match asked.what {
                 What::Refund => now.sums.left_to_refund(),

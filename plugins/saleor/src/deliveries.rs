@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::client::{Client, Said, said_so};
 use crate::documents::{ADDRESS, DELIVERY};
-use crate::order::{Taxed, between, currency, exact};
+use crate::order::{Taxed, between, currency, exact, global};
 
 /// More are not asked for: each is a question of its own, and Vipps waits.
 const MOST: usize = 12;
@@ -66,9 +66,12 @@ pub(crate) async fn quote(
     let what = "The deliveries are not known";
     let address = match to {
         Destination::Country(country) => json!({ "country": country }),
-        Destination::Address(to) => crate::express::address(to),
+        // Without the street: who does not pay leaves no address behind.
+        Destination::Address(to) => {
+            json!({ "city": to.city, "postalCode": to.post_code, "country": to.country })
+        }
     };
-    let variables = json!({ "id": at.order.as_str(), "address": address });
+    let variables = json!({ "id": global(&at.order), "address": address });
     let set: Written<Offered> = client
         .ask(cx, ADDRESS, variables)
         .await
@@ -117,7 +120,7 @@ async fn price(
     at: &OrderRef,
     method: &Method,
 ) -> Result<Option<Taxed>, Error> {
-    let variables = json!({ "id": at.order.as_str(), "method": method.id });
+    let variables = json!({ "id": global(&at.order), "method": method.id });
     let chosen: Written<Priced> = client
         .ask(cx, DELIVERY, variables)
         .await
@@ -154,12 +157,13 @@ fn refused(at: &OrderRef, said: &Said) -> Error {
     said_so("The deliveries are not known", said)
 }
 
-/// Nothing of an address.
+/// Nothing of an address: what Saleor asks for even then says nothing.
 pub(crate) fn blank(country: &str) -> Value {
+    let nowhere = if country == "FI" { "00000" } else { "0000" };
     json!({
         "firstName": "", "lastName": "", "companyName": "",
-        "streetAddress1": "", "streetAddress2": "", "city": "", "cityArea": "",
-        "postalCode": "", "countryArea": "", "phone": "",
+        "streetAddress1": "-", "streetAddress2": "", "city": "-", "cityArea": "",
+        "postalCode": nowhere, "countryArea": "", "phone": "",
         "country": country, "skipValidation": true,
     })
 }

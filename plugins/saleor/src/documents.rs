@@ -63,6 +63,7 @@ macro_rules! act {
     () => {
         "action { actionType amount currency } \
          transaction { id pspReference order { id checkoutId } checkout { id } \
+           authorizedAmount { amount } chargedAmount { amount } refundedAmount { amount } \
            events { id type pspReference createdAt idempotencyKey amount { amount } } }"
     };
 }

@@ -43,7 +43,7 @@ pub(crate) fn variables(at: &OrderRef, now: &Payment, phone: bool) -> Result<Val
     }
     let method = option.engine.get("id").and_then(Value::as_str);
     Ok(json!({
-        "id": at.order.as_str(),
+        "id": crate::order::global(&at.order),
         "email": personal.email.as_deref().unwrap_or_default(),
         "shipping": whole,
         "billing": whole,

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use kasse_core::{
     Buyer, Currency, Error, Express, Language, Line, LineId, LineKind, Money, MoneyError, Order,
@@ -21,6 +23,9 @@ pub(crate) const PART: &str = "Vipps: a part of the total";
 
 /// What an event is called that sends the customer to Vipps.
 pub(crate) const ACTION_REQUIRED: &str = "AUTHORIZATION_ACTION_REQUIRED";
+
+/// What an order's id in kasse begins with; a checkout's is its UUID.
+const OF_ORDER: &str = "o-";
 
 /// What is paid: a checkout, or the order that it became.
 #[derive(Debug, Deserialize)]
@@ -619,7 +624,7 @@ pub(crate) fn language(code: Option<&str>) -> Language {
 /// # Errors
 /// [`kasse_core::ErrorKind::Invalid`].
 pub(crate) fn order_ref(shop: &ShopId, id: &str) -> Result<OrderRef, Error> {
-    let id = OrderId::new(id).map_err(|error| {
+    let id = OrderId::new(named(id)).map_err(|error| {
         Error::invalid(
             "Saleor's call was not taken",
             error.to_string(),
@@ -627,6 +632,37 @@ pub(crate) fn order_ref(shop: &ShopId, id: &str) -> Result<OrderRef, Error> {
         )
     })?;
     Ok(OrderRef::new(shop.clone(), id))
+}
+
+/// What a global id is called in kasse: a checkout by its UUID, so that the payment's reference has
+/// the whole of it; an order by `o-` and its own. Any other id stays as it is.
+fn named(id: &str) -> String {
+    let text = BASE64.decode(id).ok();
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    match text.as_deref().and_then(|text| text.split_once(':')) {
+        Some(("Checkout", uuid)) if is_uuid(uuid) => uuid.to_owned(),
+        Some(("Order", uuid)) if is_uuid(uuid) => format!("{OF_ORDER}{uuid}"),
+        _ => id.to_owned(),
+    }
+}
+
+/// The global id that Saleor knows it by.
+pub(crate) fn global(order: &OrderId) -> String {
+    let id = order.as_str();
+    let of_order = id.strip_prefix(OF_ORDER).filter(|uuid| is_uuid(uuid));
+    match of_order {
+        Some(uuid) => BASE64.encode(format!("Order:{uuid}")),
+        None if is_uuid(id) => BASE64.encode(format!("Checkout:{id}")),
+        None => id.to_owned(),
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase(),
+        })
 }
 
 static DELIVERY: Text = Text::all("Delivery", "Levering", "Levering", "Toimitus", "Leverans");
@@ -638,3 +674,28 @@ static PART_LINE: Text = Text::all(
     "Osa tilauksesta",
     "Del av beställningen",
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_whole_in_kasse_and_saleors_again_for_saleor() {
+        for (id, short) in [
+            (
+                "Q2hlY2tvdXQ6ZWVjNzlhZjEtOGQyYy00NDdlLTgwYjktOTc2ZGIxYzRkMDRk",
+                "eec79af1-8d2c-447e-80b9-976db1c4d04d",
+            ),
+            (
+                "T3JkZXI6MmZkMTkwN2MtMzc4Ni00NTE4LWE3ZDktZTAyNGVmZGFkNDA4",
+                "o-2fd1907c-3786-4518-a7d9-e024efdad408",
+            ),
+            ("UHJvZHVjdDox", "UHJvZHVjdDox"),
+            ("gateway", "gateway"),
+        ] {
+            let at = order_ref(&ShopId::new("shop").unwrap(), id).unwrap();
+            assert_eq!(at.order.as_str(), short);
+            assert_eq!(global(&at.order), id);
+        }
+    }
+}

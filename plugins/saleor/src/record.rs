@@ -5,8 +5,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use kasse_core::{
-    Context, Error, ErrorKind, EventKind, Money, MoneyError, OrderId, OrderRef, Payment,
-    PaymentEvent, RecordError, Recorded, Who,
+    Context, Error, ErrorKind, EventKind, Money, MoneyError, OrderRef, Payment, PaymentEvent,
+    RecordError, Recorded, Who,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::documents::{
     TRANSACTION,
 };
 use crate::express::{self, not_taken};
-use crate::order::{Kind, Source, Total, Transaction, exact};
+use crate::order::{Kind, Source, Total, Transaction, exact, global, order_ref};
 use crate::webhooks::What;
 
 /// What Saleor says of a checkout that it will not make an order of later either.
@@ -163,7 +163,7 @@ struct Invoiced {
 /// # Errors
 /// [`ErrorKind::NotFound`], or Saleor is away.
 pub(crate) async fn find(cx: &Context, client: &Client, at: &OrderRef) -> Result<Source, Error> {
-    let id = at.order.as_str();
+    let id = &global(&at.order);
     let failed = |failure: Failure| failure.into_error("The order was not read");
     let found = if kind_of(id).as_deref() == Some("Order") {
         let found: OfOrder<Source> = client
@@ -328,7 +328,7 @@ impl Telling<'_> {
                 source.id.clone(),
                 source.total().map_err(RecordError::Later)?,
             ),
-            Kind::Checkout => match self.complete(&source, part).await? {
+            Kind::Checkout => match self.complete(&source).await? {
                 Some(placed) => placed,
                 // The rest is still to be paid; the storefront makes the order then.
                 None => return Ok(Recorded::default()),
@@ -363,10 +363,8 @@ impl Telling<'_> {
     }
 
     fn place(&self, id: &str) -> Result<Option<OrderRef>, RecordError> {
-        let id = OrderId::new(id).map_err(|error| {
-            RecordError::Later(Error::bug("The order was not noted", error.to_string()))
-        })?;
-        Ok(Some(OrderRef::new(self.at.shop.clone(), id)))
+        let at = order_ref(&self.at.shop, id).map_err(RecordError::Later)?;
+        Ok(Some(at))
     }
 
     /// Who bought, where it goes and how.
@@ -389,11 +387,7 @@ impl Telling<'_> {
     }
 
     /// The checkout becomes an order: which, and what it comes to.
-    async fn complete(
-        &self,
-        source: &Source,
-        part: bool,
-    ) -> Result<Option<(String, Money)>, RecordError> {
+    async fn complete(&self, source: &Source) -> Result<Option<(String, Money)>, RecordError> {
         let written: Written<Completed> = self.ask(COMPLETE, json!({ "id": source.id })).await?;
         let completed = written.written;
         if let Some(order) = completed.order {
@@ -404,9 +398,13 @@ impl Telling<'_> {
         }
         let said = completed.errors.first().cloned().unwrap_or_default();
         let code = said.code.as_str();
-        if code == NOT_FULLY_PAID && part {
+        // It is paid in parts, or was changed meanwhile: what is reserved stays, and the storefront
+        // has the rest paid.
+        if code == NOT_FULLY_PAID && !self.now.express {
             return Ok(None);
         }
+        // Nobody can pay the rest of an express checkout: its customer would wait for an order that
+        // never comes.
         let never = code == NOT_FULLY_PAID
             || NEVER.contains(&code)
             || (self.now.express && INCOMPLETE.contains(&code));

@@ -17,7 +17,9 @@ use serde_json::{Number, Value, json};
 
 use crate::answers;
 use crate::config::Config;
-use crate::order::{Share, Source, Transaction, TransactionEvent, currency, language, order_ref};
+use crate::order::{
+    Amount, Share, Source, Transaction, TransactionEvent, currency, exact, language, order_ref,
+};
 use crate::registration::{is_from, respond};
 
 /// How old a webhook may be, and how far Saleor's clock from ours.
@@ -75,6 +77,9 @@ pub(crate) struct Asked {
     pub(crate) name: String,
     /// What stands on the event of a payment that is begun.
     pub(crate) mark: Option<String>,
+    /// For all that is left: what Saleor shows as taken so far, in minor units.
+    #[serde(default)]
+    pub(crate) shown: Option<i64>,
 }
 
 /// Which question.
@@ -165,7 +170,37 @@ struct Referred {
     #[serde(default)]
     checkout: Option<Id>,
     #[serde(default)]
+    authorized_amount: Option<Amount>,
+    #[serde(default)]
+    charged_amount: Option<Amount>,
+    #[serde(default)]
+    refunded_amount: Option<Amount>,
+    #[serde(default)]
     events: Vec<TransactionEvent>,
+}
+
+impl Referred {
+    /// Where all is wanted that Saleor shows as reserved: what it shows as taken. Something can have
+    /// been taken at Vipps that Saleor has not heard of; what is left is never more than was asked.
+    fn taken_if_all(&self, wanted: Money) -> Result<Option<i64>, Error> {
+        let read = |amount: &Option<Amount>| match amount {
+            Some(amount) => exact(amount, wanted.currency).map(Some).map_err(|why| {
+                Error::invalid(
+                    "Saleor's amount was not taken",
+                    format!("{why}."),
+                    "Look at the transaction in Saleor's dashboard.",
+                )
+            }),
+            None => Ok(None),
+        };
+        let reserved = read(&self.authorized_amount)?;
+        if reserved != Some(wanted) {
+            return Ok(None);
+        }
+        let held = read(&self.charged_amount)?.map_or(0, |held| held.minor);
+        let back = read(&self.refunded_amount)?.map_or(0, |back| back.minor);
+        Ok(Some(held.saturating_add(back)))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -350,6 +385,7 @@ fn initialize(config: &Config, flow: &ShopFlow, asked: Initialize) -> Result<Ask
         language: order.buyer.language,
         name: asked.transaction.id.clone(),
         mark: mark.map(ToOwned::to_owned),
+        shown: None,
     };
     let key = match &asked.idempotency_key {
         Some(key) => format!("initialize/{}/{key}", asked.transaction.id),
@@ -385,6 +421,7 @@ async fn process(flow: &ShopFlow, asked: Process) -> Result<Ask, Error> {
         language: language(source.language_code.as_deref()),
         name: asked.transaction.id,
         mark: None,
+        shown: None,
     })?;
     ask.payment = Some(reference);
     Ok(ask)
@@ -401,7 +438,14 @@ async fn act(flow: &ShopFlow, what: What, request: &str, asked: Act) -> Result<A
         transaction.checkout.as_ref().map(|it| it.id.as_str()),
     ];
     let at = whose(flow, &reference, ids).await?;
-    let part = wanted.map_or_else(Part::rest, Part::of);
+    let rest = match (what, wanted) {
+        (What::Charge, Some(wanted)) => transaction.taken_if_all(wanted)?,
+        _ => None,
+    };
+    let part = match (wanted, rest) {
+        (Some(wanted), None) => Part::of(wanted),
+        _ => Part::rest(),
+    };
     let verb = match what {
         What::Refund => Verb::Refund(part),
         What::Cancel => Verb::Cancel,
@@ -429,6 +473,7 @@ async fn act(flow: &ShopFlow, what: What, request: &str, asked: Act) -> Result<A
         language: Language::default(),
         name: name.unwrap_or_default(),
         mark: None,
+        shown: rest,
     })?;
     ask.payment = Some(reference);
     Ok(ask)

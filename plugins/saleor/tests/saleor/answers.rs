@@ -159,6 +159,20 @@ async fn acts_are_named_by_the_sum_that_stands_after_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_charge_of_the_rest_is_answered_with_what_saleor_lacks() {
+    let mut payment = paid();
+    happen(&mut payment, captured(30_000));
+    let mut rest = ask("charge", 139_702, None);
+    rest.engine["shown"] = 0.into();
+    let pending = answer(&rest, &Outcome::Pending(Box::new(payment.clone())));
+    assert_eq!(pending["pspReference"], "acme-psp-2-c139702");
+    happen(&mut payment, captured(109_702));
+    let answer = answer(&rest, &done(payment));
+    assert_eq!(answer["pspReference"], "acme-psp-2-c139702");
+    assert_eq!(answer["amount"], "1397.02");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_goes_on_is_named_as_it_will_be_reported() {
     let pending = |what, amount, payment: Payment| {
         answer(

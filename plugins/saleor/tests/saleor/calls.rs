@@ -303,6 +303,41 @@ fn transaction(file: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_charge_of_all_that_saleor_shows_is_a_charge_of_what_is_left() {
+    let mut body = request("081", "TransactionChargeRequested", &json!([]));
+    body["transaction"]["authorizedAmount"]["amount"] = 100.into();
+    body["transaction"]["chargedAmount"]["amount"] = 1000.5.into();
+    body["transaction"]["refundedAmount"]["amount"] = 0.5.into();
+    let ask = acted("transaction_charge_requested", &body, true)
+        .await
+        .unwrap();
+    let Verb::Capture(part) = &ask.verb else {
+        panic!()
+    };
+    assert_eq!(part.amount, None);
+    assert_eq!(ask.engine["shown"], 100_100);
+    // Less is so much, and a refund is always so much: "what is left" could be more than was asked.
+    body["transaction"]["authorizedAmount"]["amount"] = 100.01.into();
+    let ask = acted("transaction_charge_requested", &body, true)
+        .await
+        .unwrap();
+    let Verb::Capture(part) = &ask.verb else {
+        panic!()
+    };
+    assert_eq!(part.amount, Some(Money::nok(10_000)));
+    let mut body = request("086", "TransactionRefundRequested", &json!([]));
+    body["transaction"]["authorizedAmount"]["amount"] = 100.into();
+    body["transaction"]["chargedAmount"]["amount"] = 100.into();
+    let ask = acted("transaction_refund_requested", &body, true)
+        .await
+        .unwrap();
+    let Verb::Refund(part) = ask.verb else {
+        panic!()
+    };
+    assert_eq!(part.amount, Some(Money::nok(10_000)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_may_name_the_order_before_kasse_has_heard_of_it() {
     let body = request("081", "TransactionChargeRequested", &json!([]));
     let ask = acted("transaction_charge_requested", &body, false)

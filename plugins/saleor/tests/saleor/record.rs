@@ -222,7 +222,8 @@ async fn what_saleor_says_of_a_checkout_decides_between_never_and_later() {
         ("INSUFFICIENT_STOCK", false, true),
         ("UNAVAILABLE_VARIANT_IN_CHANNEL", false, true),
         ("VOUCHER_NOT_APPLICABLE", false, true),
-        ("CHECKOUT_NOT_FULLY_PAID", false, true),
+        // Nobody could pay the rest.
+        ("CHECKOUT_NOT_FULLY_PAID", true, true),
         ("NOT_FOUND", false, true),
         // The storefront may still set it.
         ("EMAIL_NOT_SET", false, false),
@@ -310,6 +311,18 @@ async fn a_checkout_that_another_gateway_was_paid_for_is_never() {
     stage.answers(written());
     stage.answers(completed(1397.02));
     assert!(stage.record(&payment, &event).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checkout_that_grew_while_it_was_paid_keeps_its_money() {
+    let stage = Stage::new();
+    let mut payment = payment();
+    let event = happen(&mut payment, authorised(139_702));
+    stage.answers(found(checkout(&json!([begun()]))));
+    stage.answers(written());
+    stage.answers(refused("CHECKOUT_NOT_FULLY_PAID"));
+    let recorded = stage.record(&payment, &event).await.unwrap();
+    assert_eq!(recorded.order, None);
 }
 
 #[tokio::test(start_paused = true)]
