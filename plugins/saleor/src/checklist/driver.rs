@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, header};
 use kasse_core::Money;
@@ -448,10 +450,14 @@ impl ShopDriver for Driver {
         if express {
             self.known().express.insert(order.clone());
         }
+        // As kasse names it, and Saleor in its own addresses: by the UUID.
+        let order = uuid(&order)?;
         Ok(Placed { order, paying })
     }
 
     async fn act(&self, order: &str, act: &Act) -> Result<Acted, DriverError> {
+        let order = checkout_id(order);
+        let order = order.as_str();
         match act {
             Act::Pay => {
                 let express = self.known().express.contains(order);
@@ -481,19 +487,47 @@ impl ShopDriver for Driver {
         let Some(item) = shown.transaction() else {
             return Err(DriverError::Unsupported("nothing was paid yet".into()));
         };
-        match act {
-            Act::Capture(amount) => self.request(&item.id, "CHARGE", *amount).await,
-            Act::Cancel => self.request(&item.id, "CANCEL", None).await,
-            Act::Refund(amount) => self.request(&item.id, "REFUND", *amount).await,
-            other => Err(DriverError::Unsupported(format!("{other:?}"))),
+        let (action, amount) = match act {
+            Act::Capture(amount) => ("CHARGE", *amount),
+            Act::Cancel => ("CANCEL", None),
+            Act::Refund(amount) => ("REFUND", *amount),
+            other => return Err(DriverError::Unsupported(format!("{other:?}"))),
+        };
+        // The dashboard has a button for what is offered; and Saleor cuts what is asked down to what
+        // there is, and takes nothing for all.
+        if !item.offers(action) {
+            let why = format!("it offers no {action} now");
+            return Err(DriverError::Unsupported(why));
         }
+        if let Some(amount) = amount
+            && (!amount.is_positive() || amount.minor > item.most(action, amount.currency)?)
+        {
+            let why = format!("it asks for no {action} of {amount}");
+            return Err(DriverError::Unsupported(why));
+        }
+        self.request(&item.id, action, amount).await
     }
 
     async fn show(&self, order: &str) -> Result<Shown, DriverError> {
-        let answer = self.order(order).await?;
+        let answer = self.order(&checkout_id(order)).await?;
         let (order, shown) = SaleorOrder::read(&answer)?;
         order.shown(shown.to_string())
     }
+}
+
+/// The UUID of a checkout's global id.
+fn uuid(id: &str) -> Result<String, DriverError> {
+    let text = STANDARD.decode(id).ok();
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    let uuid = text
+        .as_deref()
+        .and_then(|text| text.strip_prefix("Checkout:"));
+    uuid.map(str::to_owned)
+        .ok_or_else(|| DriverError::Other(format!("{id} is no checkout's id")))
+}
+
+fn checkout_id(uuid: &str) -> String {
+    STANDARD.encode(format!("Checkout:{uuid}"))
 }
 
 fn text(value: &Value, name: &str) -> Option<String> {

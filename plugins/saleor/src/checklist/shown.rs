@@ -101,6 +101,7 @@ struct Entry {
 pub(super) struct Transaction {
     pub(super) id: String,
     psp_reference: String,
+    actions: Vec<String>,
     authorized_amount: Amount,
     authorize_pending_amount: Amount,
     charged_amount: Amount,
@@ -151,6 +152,20 @@ impl Transaction {
             refunded,
             released: read(&self.canceled_amount)?,
         })
+    }
+
+    /// Does the dashboard have a button for it?
+    pub(super) fn offers(&self, action: &str) -> bool {
+        self.actions.iter().any(|offered| offered == action)
+    }
+
+    /// How much of it there is to ask for, in minor units.
+    pub(super) fn most(&self, action: &str, currency: Currency) -> Result<i64, DriverError> {
+        let of = match action {
+            "REFUND" => &self.charged_amount,
+            _ => &self.authorized_amount,
+        };
+        minor(&of.amount, currency)
     }
 
     /// Has it money, or had it?
@@ -289,7 +304,8 @@ impl SaleorOrder {
             refunded: money(sums.refunded),
             released: money(sums.released),
             references: references.into_iter().map(str::to_owned).collect(),
-            customer: (self.email.is_some() || address.is_some()).then(|| ShownCustomer {
+            // The dashboard has no list of checkouts.
+            customer: self.status.as_ref().map(|_| ShownCustomer {
                 name: address.and_then(|to| some(&[&to.first_name, &to.last_name], " ")),
                 email: self.email.clone().filter(|email| !email.is_empty()),
                 phone: address

@@ -56,7 +56,7 @@ pub(super) struct Method {
 }
 
 static METHODS: [Method; 6] = [
-    method(21, "Hentested Oslo", 4_900, [1, 5]),
+    method(21, "Hentested", 4_900, [1, 5]),
     method(22, "Ekspress hjem i kveld", 9_900, [1, 1]),
     method(23, "Hentested", 9_900, [1, 5]),
     method(24, "Gratis frakt", 0, [1, 5]),

@@ -286,8 +286,10 @@ async fn knows_customer(run: &Run<'_>, order: &Order, shown: &Shown) -> Done {
         ),
     ] {
         let said = said(at);
-        // Engines write a name in one field or two, a number with its country, an address in lines.
-        let known = known.as_deref().unwrap_or("nothing");
+        // Engines write a name in one field or two, a number with its country, an address in lines
+        // and its place in capitals.
+        let said = said.to_lowercase();
+        let known = known.as_deref().unwrap_or("nothing").to_lowercase();
         let bare = known.replace(' ', "");
         let met = known.contains(&said) || bare.contains(&said);
         run.expect_unshown(&format!("{what} in the shop, as Vipps told it"), met)?;
