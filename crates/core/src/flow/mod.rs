@@ -38,8 +38,8 @@ use crate::context::{Context, Task, after};
 use crate::error::{Error, ErrorKind, Language, Who};
 use crate::ids::{AccountId, OrderRef, ShopId};
 use crate::journal::{
-    Batch, Command, CommandState, Delivery, Exchange, Figures, Filter, InboxItem, Journal, JournalError, Lease,
-    LeaseKey, Placed, Quote, Write,
+    Batch, Command, CommandState, Delivery, Exchange, Figures, Filter, InboxItem, Journal,
+    JournalError, Lease, LeaseKey, Placed, Quote, Write,
 };
 use crate::payment::{Account, ApiKind, Note, Payment, PaymentEvent, PaymentId, Personal};
 use crate::provider::{Adapter, Initiate, Outcome, Part, Target};

@@ -351,13 +351,10 @@ impl Journal for MemoryJournal {
                     .shop
                     .as_ref()
                     .is_none_or(|shop| *shop == payment.order.shop)
-                    && filter
-                        .order
-                        .as_ref()
-                        .is_none_or(|order| {
-                            let begun_for = payment.begun_for.as_ref().map(|at| &at.order);
-                            *order == payment.order.order || begun_for == Some(order)
-                        })
+                    && filter.order.as_ref().is_none_or(|order| {
+                        let begun_for = payment.begun_for.as_ref().map(|at| &at.order);
+                        *order == payment.order.order || begun_for == Some(order)
+                    })
                     && filter
                         .state
                         .as_ref()

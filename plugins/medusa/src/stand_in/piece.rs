@@ -110,7 +110,7 @@ fn combined(sale: &Sale, to: &Address) -> Vec<Combined> {
         all = all.iter().flat_map(with).collect();
     }
     all.retain(|packages| !packages.is_empty());
-    all.sort_by_key(|packages| price(packages));
+    all.sort_by_key(price);
     all.truncate(MOST);
     all
 }
