@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::{Problem, root, run, vendure};
+use crate::{Problem, npm, root, run};
 
 /// The oldest PHP that WooCommerce 9 runs on: 7.4, as PHP itself counts.
 const PHP: u32 = 70_400;
@@ -14,7 +14,7 @@ pub(crate) fn find_or_install() -> Result<(), Problem> {
         run::apt_get_install(&["php-cli"]);
     }
     match php() {
-        Some(version) if version >= PHP => vendure::find_or_install_node(),
+        Some(version) if version >= PHP => npm::find_or_install_node(),
         Some(version) => Err(format!("PHP {version} is here; {PHP} or later is needed")),
         None => Err("PHP is not installed, and apt-get could not install it".into()),
     }
