@@ -10,7 +10,7 @@ use kasse_core::registry::Setup;
 use kasse_core::{
     Ask, Context, Destination, Error, ErrorKind, Forgotten, Order, OrderRef, Outcome, Payment,
     PaymentEvent, PaymentProvider, RecordError, Recorded, Refusal, ShippingOption, ShippingQuoter,
-    ShopFlow, Verb, Who,
+    ShopFlow, Verb, Who, after,
 };
 use url::Url;
 
@@ -22,7 +22,7 @@ use crate::order::order_ref;
 use crate::record::{self, Telling};
 use crate::registration::{self, Keeper};
 use crate::signature::Signatures;
-use crate::webhooks::{self, refuse};
+use crate::webhooks::{self, ANSWER_WITHIN, refuse};
 
 /// The engine's name in the configuration.
 pub const ENGINE: &str = "saleor";
@@ -97,12 +97,27 @@ impl Saleor {
                 "Look at the app in Saleor's dashboard, or install it again.",
             )
         })?;
+        // An app that was not installed from a manifest has no name.
+        let named = app.identifier.as_deref().filter(|name| !name.is_empty());
+        if let Some(other) = named.filter(|name| *name != self.config.app_id) {
+            let other: String = other.chars().take(60).collect();
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                Who::Merchant,
+                "The configuration of engine \"saleor\" cannot be used",
+                format!("the token is of the app \"{other}\", and `app_id` is another."),
+                "Set `app_id` to it, or take the token of the right app.",
+            ));
+        }
         self.is_app(app.id.clone());
         Ok(app.id)
     }
 
     /// A call that Saleor signed.
     async fn webhook(&self, cx: &Context, request: &Request<Bytes>) -> Result<Ask, Box<Refusal>> {
+        // Saleor waits from here on, also while it is asked for its keys.
+        let answer_by = after(cx.now(), ANSWER_WITHIN);
+        let cx = &cx.until(answer_by);
         self.signatures
             .verify(cx, request.headers(), request.body())
             .await
@@ -121,7 +136,9 @@ impl Saleor {
         {
             tracing::error!(error = %error, "this Saleor is not supported");
         }
-        webhook.ask(cx, &self.config, &self.flow).await
+        let mut ask = webhook.ask(&self.config, &self.flow).await?;
+        ask.answer_by = Some(answer_by);
+        Ok(ask)
     }
 
     /// Saleor delivers the app's token.

@@ -10,7 +10,7 @@ use http::{Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use kasse_core::{
     Ask, CallerKey, Context, Error, Language, Money, OrderRef, Part, Reference, Refusal, ShopFlow,
-    Verb, after,
+    Verb,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
@@ -25,7 +25,7 @@ use crate::registration::{is_from, respond};
 /// How old a webhook may be, and how far Saleor's clock from ours.
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// Saleor waits 18 s.
-const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// The webhooks that we ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -296,18 +296,13 @@ impl Webhook<'_> {
     /// # Errors
     /// What to answer: 400 where it cannot be read, and a failure in Saleor's words where it cannot
     /// be done. Never a 5xx.
-    pub(crate) async fn ask(
-        &self,
-        cx: &Context,
-        config: &Config,
-        flow: &ShopFlow,
-    ) -> Result<Ask, Box<Refusal>> {
-        let mut ask = match self.kind {
+    pub(crate) async fn ask(&self, config: &Config, flow: &ShopFlow) -> Result<Ask, Box<Refusal>> {
+        Ok(match self.kind {
             Kind::Gateway => {
                 let at = order_ref(flow.shop(), "gateway")
                     .map_err(|error| said(What::Initialize, &error))?;
                 let nothing = respond(StatusCode::OK, &json!({ "data": {} }));
-                return Ok(Ask::new(Verb::Answered(nothing), at));
+                Ask::new(Verb::Answered(nothing), at)
             }
             Kind::Initialize => {
                 let asked: Initialize = self.read()?;
@@ -322,9 +317,7 @@ impl Webhook<'_> {
             Kind::Charge => self.act(flow, What::Charge, "CHARGE_REQUEST").await?,
             Kind::Refund => self.act(flow, What::Refund, "REFUND_REQUEST").await?,
             Kind::Cancel => self.act(flow, What::Cancel, "CANCEL_REQUEST").await?,
-        };
-        ask.answer_by = Some(after(cx.now(), ANSWER_WITHIN));
-        Ok(ask)
+        })
     }
 
     async fn act(&self, flow: &ShopFlow, what: What, request: &str) -> Result<Ask, Box<Refusal>> {

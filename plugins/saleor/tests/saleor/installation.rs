@@ -204,6 +204,24 @@ async fn a_token_is_never_sent_to_another_saleor() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_of_another_app_is_noticed_at_start() {
+    let mut config = config();
+    config["app_id"] = "another".into();
+    let stage = Stage::with(config).unwrap();
+    stage.about("3.23.28", APP);
+    let met = stage.adapter.meet(&stage.cx).await.unwrap_err();
+    assert_eq!(met.kind, ErrorKind::Configuration);
+    // One that was made by hand has no name.
+    let unnamed = json!({ "id": APP, "identifier": null });
+    stage.answers(json!({ "shop": { "version": "3.23.28" }, "app": unnamed }));
+    assert!(stage.adapter.meet(&stage.cx).await.is_ok());
+    // Not active: Saleor does not say who we are.
+    stage.answers(json!({ "shop": { "version": "3.23.28" }, "app": null }));
+    let met = stage.adapter.meet(&stage.cx).await.unwrap_err();
+    assert_eq!(met.kind, ErrorKind::EngineUnavailable);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_folder_the_token_is_refused_with_the_reason() {
     let stage = Stage::made(without_token(), start(), None).unwrap();
     stage.about("3.23.28", APP);
