@@ -98,6 +98,8 @@ fn refused(ask: &Ask, asked: &Asked, error: &Error) -> Value {
         error.to_string()
     };
     body.insert("message".into(), shortened(&message).into());
+    // Saleor 3.20 does not take a failure without one. All currencies here have two decimals.
+    body.insert("amount".into(), Money::nok(asked.amount).decimal().into());
     if let Some(reference) = &ask.payment {
         let reference = if asked.what.is_shoppers() {
             reference.as_str().to_owned()

@@ -131,7 +131,7 @@ pub(crate) const ORDER: &str = concat!(
 
 /// What happened to the money.
 pub(crate) const REPORT: &str = "mutation KasseReport($id: ID!, $type: TransactionEventTypeEnum!, \
-    $amount: PositiveDecimal, $reference: String!, $message: String, $time: DateTime, \
+    $amount: PositiveDecimal!, $reference: String!, $message: String, $time: DateTime, \
     $actions: [TransactionActionEnum!]) { \
     written: transactionEventReport(id: $id, type: $type, amount: $amount, \
       pspReference: $reference, message: $message, time: $time, availableActions: $actions) { \

@@ -218,6 +218,7 @@ async fn a_refusal_is_a_failure_with_its_reason() {
         let answer = answer(&ask(what, 500, None), &refused);
         assert_eq!(answer["result"], result);
         assert_eq!(answer["pspReference"], "acme-psp-2-f-key-1");
+        assert_eq!(answer["amount"], "5.00");
         assert!(
             answer["message"]
                 .as_str()
