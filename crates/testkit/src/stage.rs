@@ -298,7 +298,11 @@ impl Stage {
             transport: Arc::new(Network {
                 hub: Arc::downgrade(&hub),
             }),
-            clock: Arc::new(clock.clone()),
+            clock: Arc::new(match real {
+                // A real engine's clock is the system's, whatever the stage's shows.
+                Some(_) => TokioRuntime::system(),
+                None => clock.clone(),
+            }),
         };
         let driver = host.driver(world);
         if let Some(engine) = driver.stand_in() {
