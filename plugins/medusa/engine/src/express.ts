@@ -1,9 +1,9 @@
 import { addShippingMethodToCartWorkflow, updateCartWorkflow } from '@medusajs/medusa/core-flows';
+import { MathBN } from '@medusajs/framework/utils';
 
 import { Address, written } from './deliveries';
 import { find, medusa } from './medusa';
 import { missing, Numeric, same, sum } from './money';
-import { describe } from './order';
 import { asMedusaSays, never } from './refused';
 
 /** What the customer chose in the app. */
@@ -41,13 +41,13 @@ export async function writeExpress(cart: string, express: Express): Promise<void
 
 /** Where Medusa's price is another one by now, the delivery costs what the customer was told. */
 async function keepPrice(cart: string, told: Numeric): Promise<void> {
-    const methods = (await describe(cart))?.shipping_methods ?? [];
-    const now = sum(methods.map(method => method.total));
-    const [first] = await medusa.carts.listShippingMethods({ cart_id: cart });
+    const [found] = await find('cart', ['id', 'total', 'shipping_total', 'shipping_methods.*'], { id: cart });
+    const now = found.raw_shipping_total ?? found.shipping_total;
+    const [first] = found.shipping_methods ?? [];
     if (!first?.is_tax_inclusive || same(now, told)) {
         return;
     }
-    const amount = sum([first.amount as Numeric, told, `-${now}`]);
+    const amount = sum([first.raw_amount ?? first.amount, told, MathBN.mult(now, -1) as never]);
     if (missing(0, amount)) {
         await medusa.carts.updateShippingMethods([{ id: first.id, amount: amount as never }]);
     }

@@ -51,43 +51,46 @@ export async function record(event: Event): Promise<Recorded> {
     if (!(await acts.settled(event.reference))) {
         throw new NotDone(503, 'Medusa is about to take back what it noted.');
     }
+    // kasse names it by the cart until it knows of the order: two names are never written at once.
+    return medusa.locks.execute(`kasse:${event.order}`, () => write(event), { timeout: 30 });
+}
+
+async function write(event: Event): Promise<Recorded> {
     const place = await locate(event.order);
     if (!place) {
         throw never(`There is no order ${event.order}.`);
     }
-    const key = `kasse:${place.cart ?? place.order}`;
-    return medusa.locks.execute(
-        key,
-        () => writing.run({ reference: event.reference, cart: place.cart ?? '' }, () => write(event)),
-        { timeout: 30 },
-    );
+    return writing.run({ reference: event.reference, cart: place.cart ?? '' }, () => writeTo(place, event));
 }
 
-async function write(event: Event): Promise<Recorded> {
-    let place = (await locate(event.order)) as Place;
+async function writeTo(place: Place, event: Event): Promise<Recorded> {
+    const payments = await paymentsOf(place);
+    const own = payments.find(payment => referenceOf(payment) === event.reference);
+    let order = place.order;
     let shown: Partial<Recorded> = {};
     switch (event.what) {
         case 'authorised':
-            place = await authorised(place, event);
+            order = own ? order : await authorised(place, event);
             break;
         case 'captured':
-            shown = await captured(place, event);
+            shown = await captured(known(own), event);
             break;
         case 'refunded':
-            shown = await refunded(place, event);
+            shown = await refunded(known(own), event);
             break;
         case 'released':
-            await released(place, event);
+            // A part has no place in Medusa: the metadata says it.
+            if (same(event.sums.captured, 0) && same(event.sums.released, event.sums.authorised)) {
+                await letGo(place, own);
+            }
             break;
         case 'note':
             break;
         default:
-            await ended(place, event);
+            await ended(place, own, event);
     }
-    if (place.order) {
+    if (order) {
         const { authorised, captured, refunded, released } = event.sums;
-        // An earlier try that ended says nothing of the one that was paid.
-        const own = (await paymentsOf(place)).some(payment => referenceOf(payment) === event.reference);
         const facts = {
             vipps_reference: event.reference,
             vipps_reserved: authorised,
@@ -95,45 +98,43 @@ async function write(event: Event): Promise<Recorded> {
             vipps_refunded: refunded,
             vipps_released: released,
         };
-        await remember(place.order, own ? facts : {}, [event.note, shown.message]);
+        // An earlier try that ended says nothing of the one that was paid.
+        const ofThis = own || event.what === 'authorised';
+        await remember(order, ofThis ? facts : {}, [event.note, shown.message]);
     }
-    return { order: place.order ?? place.cart ?? event.order, shown: true, ...shown };
+    return { order: order ?? place.cart ?? event.order, shown: true, ...shown };
 }
 
 /** The cart becomes an order, with this payment. */
-async function authorised(place: Place, event: Event): Promise<Place> {
-    const { reference } = event;
-    const payments = await paymentsOf(place);
-    if (payments.some(payment => referenceOf(payment) === reference)) {
-        return place;
-    }
+async function authorised(place: Place, event: Event): Promise<string> {
     if (place.order || !place.cart) {
         throw never('The order is paid already, in another way.');
     }
-    const cart = place.cart;
     if (event.express) {
-        await writeExpress(cart, event.express);
+        await writeExpress(place.cart, event.express);
     }
-    await complete(cart, event, 2);
-    const became = (await locate(cart)) as Place;
-    const own = (await paymentsOf(became)).some(payment => referenceOf(payment) === reference);
-    if (!own) {
+    const order = await complete(place.cart, event, 2);
+    const became = await locate(order);
+    const payments = became ? await paymentsOf(became) : [];
+    if (!payments.some(payment => referenceOf(payment) === event.reference)) {
         throw never('The order was paid in another way meanwhile.');
     }
-    return became;
+    return order;
 }
 
 /** The shopper may change the cart meanwhile, which deletes the session: it is made again then. */
-async function complete(cart: string, event: Event, tries: number): Promise<void> {
+async function complete(cart: string, event: Event, tries: number): Promise<string> {
     const session = await onlySession(cart, event);
     try {
-        await asMedusaSays(() => completeCartWorkflow(medusa.container).run({ input: { id: cart } }));
+        const input = { id: cart };
+        const completed = await asMedusaSays(() => completeCartWorkflow(medusa.container).run({ input }));
+        return completed.result.id;
     } catch (error) {
         const [there] = await find('payment_session', ['id'], { id: session });
         if (there || tries === 1) {
             throw error;
         }
-        await complete(cart, event, tries - 1);
+        return complete(cart, event, tries - 1);
     }
 }
 
@@ -184,62 +185,52 @@ async function provider(cart: string): Promise<string> {
     return own;
 }
 
-async function captured(place: Place, event: Event): Promise<Partial<Recorded>> {
-    const payment = await known(place, event);
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a payment as Medusa's query gives it.
+type MedusaPayment = any;
+
+async function captured(payment: MedusaPayment, event: Event): Promise<Partial<Recorded>> {
     const amount = missing(taken(payment.captures), event.sums.captured);
     if (!amount) {
         return {};
     }
     if (payment.canceled_at) {
-        return notShown(`${event.sums.captured} is captured, and Medusa has this payment as cancelled.`);
+        const message = `${event.sums.captured} is captured, and Medusa has this payment as cancelled.`;
+        return { shown: false, message };
     }
-    await asMedusaSays(() =>
-        capturePaymentWorkflow(medusa.container).run({ input: { payment_id: payment.id, amount: amount as never } }),
-    );
+    const input = { payment_id: payment.id, amount: amount as never };
+    await asMedusaSays(() => capturePaymentWorkflow(medusa.container).run({ input }));
     return {};
 }
 
-async function refunded(place: Place, event: Event): Promise<Partial<Recorded>> {
-    const payment = await known(place, event);
+async function refunded(payment: MedusaPayment, event: Event): Promise<Partial<Recorded>> {
     const amount = missing(taken(payment.refunds), event.sums.refunded);
-    if (!amount) {
-        return {};
+    if (amount) {
+        const input = { payment_id: payment.id, amount: amount as never, note: `Vipps ${event.reference}` };
+        await asMedusaSays(() => refundPaymentWorkflow(medusa.container).run({ input }));
     }
-    const input = { payment_id: payment.id, amount: amount as never, note: `Vipps ${event.reference}` };
-    await asMedusaSays(() => refundPaymentWorkflow(medusa.container).run({ input }));
     return {};
-}
-
-/** A part that was released has no place in Medusa: the metadata says it. */
-async function released(place: Place, event: Event): Promise<void> {
-    const { sums } = event;
-    if (same(sums.captured, 0) && same(sums.released, sums.authorised)) {
-        await letGo(place, event);
-    }
 }
 
 /** No money came, or none is left: the cart can be paid again, and an order is cancelled. */
-async function ended(place: Place, event: Event): Promise<void> {
+async function ended(place: Place, payment: MedusaPayment, event: Event): Promise<void> {
     if (place.order) {
-        await letGo(place, event);
+        await letGo(place, payment);
         return;
     }
     const fields = ['id', 'provider_id', 'data', 'status', 'amount', 'currency_code'];
-    for (const collection of place.collections) {
-        for (const own of await find('payment_session', fields, { payment_collection_id: collection })) {
-            if (referenceOf(own) === event.reference && own.status !== 'canceled') {
-                const { id, amount, currency_code } = own;
-                const data = { ...own.data, ended: event.what };
-                delete data.redirect_url;
-                await medusa.payments.updatePaymentSession({ id, amount, currency_code, data, status: 'canceled' } as never);
-            }
-        }
+    const sessions = place.collections.length
+        ? await find('payment_session', fields, { payment_collection_id: place.collections })
+        : [];
+    for (const own of sessions.filter(one => referenceOf(one) === event.reference && one.status !== 'canceled')) {
+        const { id, amount, currency_code } = own;
+        const data = { ...own.data, ended: event.what };
+        delete data.redirect_url;
+        await medusa.payments.updatePaymentSession({ id, amount, currency_code, data, status: 'canceled' } as never);
     }
 }
 
 /** The order is cancelled, which gives back the stock. One that was sent stays, without the money. */
-async function letGo(place: Place, event: Event): Promise<void> {
-    const payment = (await paymentsOf(place)).find(one => referenceOf(one) === event.reference);
+async function letGo(place: Place, payment: MedusaPayment): Promise<void> {
     if (!place.order || !payment || payment.canceled_at) {
         return;
     }
@@ -253,14 +244,9 @@ async function letGo(place: Place, event: Event): Promise<void> {
 }
 
 /** The payment, which was reserved and so is known. */
-async function known(place: Place, event: Event) {
-    const payment = (await paymentsOf(place)).find(one => referenceOf(one) === event.reference);
+function known(payment: MedusaPayment): MedusaPayment {
     if (!payment) {
         throw never('The order has no payment with this reference.');
     }
     return payment;
-}
-
-function notShown(message: string): Partial<Recorded> {
-    return { shown: false, message };
 }
