@@ -77,12 +77,13 @@
 		const item = form
 			? chosen( new page.FormData( form ), product )
 			: product && { id: product, quantity: 1, variation: [] };
+		const message = button.nextElementSibling;
 		if ( item === undefined ) {
-			// The form says by itself what is still to be chosen.
-			form.reportValidity();
+			// WooCommerce's own words, in the shopper's language.
+			message.textContent =
+				page.wc_add_to_cart_variation_params?.i18n_make_a_selection_text ?? '';
 			return;
 		}
-		const message = button.nextElementSibling;
 		button.disabled = true;
 		message.textContent = '';
 		try {

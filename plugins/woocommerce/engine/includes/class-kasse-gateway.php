@@ -94,6 +94,17 @@ final class Kasse_Gateway extends WC_Payment_Gateway {
 	}
 
 	/**
+	 * Keeps what was entered, and says what was not taken: WooCommerce shows that of no gateway.
+	 */
+	public function process_admin_options() {
+		$kept = parent::process_admin_options();
+		foreach ( $this->get_errors() as $error ) {
+			WC_Admin_Settings::add_error( $error );
+		}
+		return $kept;
+	}
+
+	/**
 	 * The address, without a slash at its end.
 	 *
 	 * @param string $key   `url`.

@@ -450,7 +450,14 @@ class WC_Payment_Gateway {
 	public $has_fields;
 	public $supports = array();
 	public $form_fields;
+	public $errors = array();
 	public function init_settings() {}
+	public function get_errors() {
+		return $this->errors;
+	}
+	public function process_admin_options() {
+		return true;
+	}
 	public function get_option( $key ) {
 		return Fake::$options['woocommerce_kasse_vipps_settings'][ $key ] ?? '';
 	}
@@ -459,6 +466,12 @@ class WC_Payment_Gateway {
 	}
 	public function supports( $feature ) {
 		return in_array( $feature, $this->supports, true );
+	}
+}
+
+class WC_Admin_Settings {
+	public static function add_error( $text ) {
+		Fake::$notices[] = array( 'notice' => $text );
 	}
 }
 

@@ -195,3 +195,13 @@ test(
 		}
 	}
 );
+
+test(
+	'who enters something wrong is told',
+	static function () {
+		$gateway         = new Kasse_Gateway();
+		$gateway->errors = array( 'The secret has fewer than 32 characters.' );
+		$gateway->process_admin_options();
+		same( 'The secret has fewer than 32 characters.', Fake::$notices[0]['notice'] );
+	}
+);
