@@ -66,6 +66,11 @@
 		};
 	}
 
+	/** The Store API's words are made for pages: as text, they have no entities. */
+	function plain( html, page ) {
+		return new page.DOMParser().parseFromString( html || '', 'text/html' ).body.textContent;
+	}
+
 	/** A click, anywhere on the page. */
 	async function pressed( event, settings, page ) {
 		const button = event.target.closest( '.kasse-express' );
@@ -91,7 +96,7 @@
 				await start( { root: settings.root, item, fetch: page.fetch.bind( page ) } )
 			);
 		} catch ( error ) {
-			message.textContent = error.message || settings.wrong;
+			message.textContent = plain( error.message, page ) || settings.wrong;
 			button.disabled = false;
 		}
 	}

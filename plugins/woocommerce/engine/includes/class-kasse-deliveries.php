@@ -59,7 +59,7 @@ final class Kasse_Deliveries {
 				'package'   => $place,
 				'rate'      => $rate->get_id(),
 				'method_id' => $rate->get_method_id(),
-				'title'     => self::text( $rate->get_label() ),
+				'title'     => Kasse_Order::plain( $rate->get_label() ),
 				'cost'      => Kasse_Order::amount( $rate->get_cost() ),
 			);
 		}
@@ -78,7 +78,7 @@ final class Kasse_Deliveries {
 		$tax    = 0;
 		foreach ( $rates as $rate ) {
 			$ids[]    = $rate->get_id();
-			$titles[] = self::text( $rate->get_label() );
+			$titles[] = Kasse_Order::plain( $rate->get_label() );
 			$tax     += array_sum( $rate->get_taxes() );
 		}
 		$id = implode( '+', $ids );
@@ -102,15 +102,6 @@ final class Kasse_Deliveries {
 			$price += (float) $rate->get_cost() + array_sum( $rate->get_taxes() );
 		}
 		return $price;
-	}
-
-	/**
-	 * A title as customers read it.
-	 *
-	 * @param string $label It may have been written for a page.
-	 */
-	private static function text( $label ): string {
-		return trim( html_entity_decode( wp_strip_all_tags( (string) $label ), ENT_QUOTES, 'UTF-8' ) );
 	}
 
 	/**

@@ -21,18 +21,18 @@ final class Kasse_Echo {
 	private static $status = '';
 
 	/**
-	 * Is a call of kasse under way?
+	 * The call of kasse that is under way.
 	 *
-	 * @var bool
+	 * @var WP_REST_Request|null
 	 */
-	private static $writing = false;
+	private static $call = null;
 
 	/**
 	 * Looks at each call of the REST API.
 	 */
 	public static function register() {
 		add_filter( 'rest_request_before_callbacks', array( __CLASS__, 'begin' ), 10, 3 );
-		add_filter( 'rest_request_after_callbacks', array( __CLASS__, 'end' ), 10, 1 );
+		add_filter( 'rest_request_after_callbacks', array( __CLASS__, 'end' ), 10, 3 );
 	}
 
 	/**
@@ -45,20 +45,24 @@ final class Kasse_Echo {
 	public static function begin( $response, $handler, $request ) {
 		$orders = 0 === strpos( $request->get_route(), '/wc/v3/orders/' );
 		if ( $orders && '' !== (string) $request->get_header( 'x-kasse-event' ) ) {
-			self::$writing = true;
-			self::$status  = (string) $request['status'];
+			self::$call   = $request;
+			self::$status = (string) $request['status'];
 		}
 		return $response;
 	}
 
 	/**
-	 * The call is answered.
+	 * A call is answered. It may be one that was made within kasse's.
 	 *
-	 * @param mixed $response What is answered.
+	 * @param mixed           $response What is answered.
+	 * @param array           $handler  Who answered.
+	 * @param WP_REST_Request $request  The call.
 	 */
-	public static function end( $response ) {
-		self::$writing = false;
-		self::$status  = '';
+	public static function end( $response, $handler, $request ) {
+		if ( self::$call === $request ) {
+			self::$call   = null;
+			self::$status = '';
+		}
 		return $response;
 	}
 
@@ -66,7 +70,7 @@ final class Kasse_Echo {
 	 * Does kasse write just now?
 	 */
 	public static function is_writing(): bool {
-		return self::$writing;
+		return null !== self::$call;
 	}
 
 	/**
@@ -75,6 +79,6 @@ final class Kasse_Echo {
 	 * @param string $status `completed`.
 	 */
 	public static function sets( string $status ): bool {
-		return self::$writing && self::$status === $status;
+		return self::is_writing() && self::$status === $status;
 	}
 }

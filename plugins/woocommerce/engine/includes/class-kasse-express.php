@@ -71,42 +71,42 @@ final class Kasse_Express {
 		if ( ! is_array( $data ) || empty( $data['express'] ) ) {
 			return;
 		}
-		try {
-			self::$redirect = self::begin();
-		} catch ( Exception $why ) {
-			throw new RouteException( 'kasse_express', esc_html( $why->getMessage() ), 400 );
+		$begun = self::begin();
+		if ( is_wp_error( $begun ) ) {
+			throw new RouteException( 'kasse_express', esc_html( Kasse_Order::plain( $begun->get_error_message() ) ), 400 );
 		}
+		self::$redirect = $begun;
 	}
 
 	/**
 	 * Makes an order of the shopper's cart, and begins its payment. The same cart is the same order.
 	 *
-	 * @return string Where the shopper pays.
-	 * @throws Exception With a sentence for the shopper.
+	 * @return string|WP_Error Where the shopper pays; or a sentence for the shopper.
 	 */
-	private static function begin(): string {
+	private static function begin() {
 		$cart    = WC()->cart;
-		$gateway = WC()->payment_gateways()->get_available_payment_gateways()[ Kasse_Order::GATEWAY ] ?? null;
-		if ( ! $gateway ) {
-			throw new Exception( esc_html__( 'Express is not offered at the moment.', 'kasse' ) );
+		$offered = WC()->payment_gateways()->get_available_payment_gateways();
+		if ( ! isset( $offered[ Kasse_Order::GATEWAY ] ) ) {
+			return new WP_Error( 'kasse_express', __( 'Express is not offered at the moment.', 'kasse' ) );
 		}
 		if ( $cart->is_empty() ) {
-			throw new Exception( esc_html__( 'There is nothing in the cart.', 'kasse' ) );
+			return new WP_Error( 'kasse_express', __( 'There is nothing in the cart.', 'kasse' ) );
 		}
 		if ( ! $cart->needs_shipping() ) {
-			throw new Exception( esc_html__( 'Nothing of this needs to be delivered. Go to the checkout instead.', 'kasse' ) );
+			return new WP_Error( 'kasse_express', __( 'Nothing of this needs to be delivered. Go to the checkout instead.', 'kasse' ) );
 		}
 		wc_clear_notices();
 		do_action( 'woocommerce_check_cart_items' );
 		$errors = wc_get_notices( 'error' );
 		wc_clear_notices();
 		if ( $errors ) {
-			throw new Exception( esc_html( wp_strip_all_tags( $errors[0]['notice'] ) ) );
+			return new WP_Error( 'kasse_express', $errors[0]['notice'] );
 		}
 		$cart->calculate_totals();
+		// It keeps the stock for the shopper, too. To ask for that twice within a second fails.
 		$made = WC()->checkout()->create_order( array( 'payment_method' => Kasse_Order::GATEWAY ) );
 		if ( is_wp_error( $made ) ) {
-			throw new Exception( esc_html( $made->get_error_message() ) );
+			return $made;
 		}
 		$order = wc_get_order( $made );
 		WC()->session->set( 'order_awaiting_payment', $order->get_id() );
@@ -114,12 +114,8 @@ final class Kasse_Express {
 		$order->remove_order_items( 'shipping' );
 		$order->update_taxes();
 		$order->calculate_totals( false );
-		wc_reserve_stock_for_order( $order );
 		$answer = Kasse_Order::begin( $order, true );
-		if ( ! $answer['done'] ) {
-			throw new Exception( esc_html( Kasse_Gateway::sentence( $answer ) ) );
-		}
-		return $answer['redirect'];
+		return $answer['done'] ? $answer['redirect'] : new WP_Error( 'kasse_express', Kasse_Gateway::sentence( $answer ) );
 	}
 
 	/**

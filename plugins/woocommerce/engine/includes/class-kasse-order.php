@@ -56,6 +56,15 @@ final class Kasse_Order {
 	}
 
 	/**
+	 * A text as people read it.
+	 *
+	 * @param mixed $html It may have been written for a page.
+	 */
+	public static function plain( $html ): string {
+		return trim( html_entity_decode( wp_strip_all_tags( (string) $html ), ENT_QUOTES, 'UTF-8' ) );
+	}
+
+	/**
 	 * Begins a payment, and keeps its name.
 	 *
 	 * @param WC_Order $order   The order.

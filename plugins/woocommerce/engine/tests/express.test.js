@@ -102,6 +102,11 @@ function page( { product = 0, fields, ...shop } = {} ) {
 						super( entries );
 					}
 				},
+				DOMParser: class {
+					parseFromString( html ) {
+						return { body: { textContent: html.replace( '&amp;', '&' ) } };
+					}
+				},
 				location: { assign: ( url ) => went.push( url ) },
 				wc_add_to_cart_variation_params: { i18n_make_a_selection_text: 'Choose first.' },
 			} ),
@@ -142,6 +147,9 @@ test( 'why it cannot begin is read below the button, which can be pressed again'
 	await shown.press();
 	assert.equal( shown.message.textContent, refused.response.body.message );
 	assert.equal( shown.button.disabled, false );
+	const escaped = page( { refused: { response: { status: 400, body: { message: 'Lamp &amp; shade' } } } } );
+	await escaped.press();
+	assert.equal( escaped.message.textContent, 'Lamp & shade' );
 	const silent = page( { refused: { response: { status: 500, body: {} } } } );
 	await silent.press();
 	assert.equal( silent.message.textContent, 'Try again.' );

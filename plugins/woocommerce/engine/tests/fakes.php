@@ -279,7 +279,6 @@ class WC_Order {
 	);
 	public $described = array();
 	public $saved     = 0;
-	public $reserved      = false;
 	public $stock_reduced = false;
 
 	public function __construct( int $id = 50 ) {
@@ -572,7 +571,7 @@ function esc_html__( $text, $domain = '' ) {
 	return $text;
 }
 function esc_html( $text ) {
-	return $text;
+	return htmlspecialchars( $text, ENT_QUOTES );
 }
 function add_action( $hook, $callback, $priority = 10, $args = 1 ) {
 	Fake::$filters[ $hook ][] = $callback;
@@ -672,9 +671,6 @@ function wc_clear_notices() {
 function wc_load_cart() {}
 function wc_get_cart_item_data_hash( $product ) {
 	return 'hash';
-}
-function wc_reserve_stock_for_order( $order ) {
-	$order->reserved = true;
 }
 function wc_get_held_stock_quantity( $product, $order_id ) {
 	return Fake::$held;

@@ -335,7 +335,6 @@ test(
 		Fake::$answer     = contract( 'initiate-express' )['response']['body'];
 		same( 'started', press() );
 		same( array( '1348.02', array() ), array( $order->total, $order->get_shipping() ) );
-		holds( $order->reserved, 'the stock is kept for the shopper' );
 		same( 51, WC()->session->kept['order_awaiting_payment'] );
 		same( array( true, 'yes' ), array( Fake::asked()['express'], $order->meta['_kasse_express'] ) );
 	}
@@ -365,13 +364,15 @@ test(
 	'what the shop itself has against the cart is told',
 	static function () {
 		$against = static function () {
-			wc_add_notice( '<b>Lamp</b> is out of stock.', 'error' );
+			wc_add_notice( '<b>Lamp &amp; shade</b> is out of stock.', 'error' );
 		};
 		add_action( 'woocommerce_check_cart_items', $against );
 		$message = press()['message'];
 		remove_filter( 'woocommerce_check_cart_items', $against );
-		same( 'Lamp is out of stock.', $message );
+		same( 'Lamp &amp; shade is out of stock.', $message, 'escaped once' );
 		same( array(), Fake::$notices );
+		WC()->made = new WP_Error( 'checkout-error', 'Not enough units of &quot;Lamp&quot; are available.' );
+		same( 'Not enough units of &quot;Lamp&quot; are available.', press()['message'] );
 		same( array(), Fake::$calls );
 	}
 );
