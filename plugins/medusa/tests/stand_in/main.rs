@@ -1,5 +1,13 @@
 //! What stands in for Medusa is held to Medusa: every recorded exchange on a path in use is played
 //! to it, in the order in which it was recorded.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
 
 mod kasse;
 mod replay;

@@ -1,6 +1,15 @@
 //! The stand-in is held to what was recorded of a true Saleor: each exchange on a path that the
 //! adapter or the checklist uses is replayed, in both directions.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
 mod replay;
 mod script;
 
