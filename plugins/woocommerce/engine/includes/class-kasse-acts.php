@@ -182,6 +182,13 @@ final class Kasse_Acts {
 		if ( ! $order || ! self::lost( $order ) ) {
 			return;
 		}
+		if ( $answer['done'] && empty( $lost['done'] ) ) {
+			// Kasse is about to write it, or has looked while it was still there. A minute tells.
+			$order->update_meta_data( self::REFUND, array( 'done' => true ) + $lost );
+			$order->save_meta_data();
+			as_schedule_single_action( time() + self::DELAYS[0], self::AGAIN, array( 'refund', $order->get_id(), $tries ), 'kasse' );
+			return;
+		}
 		if ( $answer['done'] ) {
 			self::forget( $order );
 			wc_create_refund(
@@ -225,7 +232,7 @@ final class Kasse_Acts {
 	 * The refund that was not answered yet.
 	 *
 	 * @param WC_Order $order The order.
-	 * @return array{refund: string, amount: string}|null
+	 * @return array{refund: string, amount: string, done?: bool}|null
 	 */
 	private static function lost( WC_Order $order ) {
 		$lost = $order->get_meta( self::REFUND );

@@ -206,15 +206,18 @@ test(
 );
 
 test(
-	'a refund whose answer is lost is shown when it is known to be done',
+	'a refund whose answer is lost is shown when it is known to be done, and kasse has had a minute to write it',
 	static function () {
 		$order        = reserved();
 		Fake::$answer = 'oops';
 		refund_by_vipps( $order, '300.00', 61 );
 		same( 0, count( $order->refunds ) );
-		Fake::$answer = contract( 'refund' )['response']['body'];
+		Fake::$answer    = contract( 'refund' )['response']['body'];
+		Fake::$scheduled = array();
 		Fake::happens( 'kasse_ask_again', 'refund', 50, 1 );
 		same( '61', Fake::asked()['refund'] );
+		same( array( 0, array( array( 60, 'kasse_ask_again', array( 'refund', 50, 1 ), 'kasse' ) ) ), array( count( $order->refunds ), Fake::$scheduled ) );
+		Fake::happens( 'kasse_ask_again', 'refund', 50, 1 );
 		same( 1, count( $order->refunds ) );
 		same( '300.00', end( $order->refunds )->get_amount() );
 		same( array(), $order->meta );
@@ -224,7 +227,7 @@ test(
 test(
 	'a refund whose answer is lost is shown once, where kasse writes it first',
 	static function () {
-		foreach ( array( 'before', 'while it is asked' ) as $when ) {
+		foreach ( array( 'before', 'while it is asked', 'after it was asked' ) as $when ) {
 			Fake::reset();
 			$order        = reserved();
 			Fake::$answer = 'oops';
@@ -243,9 +246,14 @@ test(
 			Fake::$answer = contract( 'refund' )['response']['body'];
 			if ( 'before' === $when ) {
 				$writes();
-			} else {
+			} elseif ( 'while it is asked' === $when ) {
 				Fake::$meanwhile = $writes;
 			}
+			Fake::happens( 'kasse_ask_again', 'refund', 50, 1 );
+			if ( 'after it was asked' === $when ) {
+				$writes();
+			}
+			Fake::$meanwhile = null;
 			Fake::happens( 'kasse_ask_again', 'refund', 50, 1 );
 			same( 1, count( $order->refunds ), $when );
 			same( array(), $order->meta, $when );
