@@ -503,13 +503,20 @@ impl Source {
     }
 
     fn text(&self, storefront: &str) -> String {
-        let text = match (&self.number, storefront) {
-            (Some(number), "") => format!("Order {number}"),
-            (Some(number), storefront) => format!("{storefront}: order {number}"),
-            (None, "") => "Order".to_owned(),
-            (None, storefront) => storefront.to_owned(),
+        let what = match &self.number {
+            Some(number) if storefront.is_empty() => format!("Order {number}"),
+            Some(number) => format!("order {number}"),
+            // A checkout has no number: what is bought tells the customer which it was.
+            None => {
+                let names: Vec<String> = self.lines.iter().map(SaleorLine::name).collect();
+                names.join(", ")
+            }
         };
-        text.chars().take(100).collect()
+        let text = match storefront {
+            "" => what,
+            storefront => format!("{storefront}: {what}"),
+        };
+        text.chars().filter(|c| !c.is_control()).take(100).collect()
     }
 
     fn phone(&self) -> Option<String> {
