@@ -1,8 +1,10 @@
 //! Which deliveries Saleor offers for a checkout, and what each costs there: the address is set on
 //! the checkout, and each method chosen once, since only then does Saleor say its price with tax.
 
+use std::time::Duration;
+
 use kasse_core::{
-    Context, DeliveryKind, Destination, Error, ErrorKind, OrderRef, ShippingOption, Who,
+    Context, DeliveryKind, Destination, Error, ErrorKind, OrderRef, ShippingOption, Who, after,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,6 +16,8 @@ use crate::order::{Taxed, between, currency, exact, global};
 
 /// More are not asked for: each is a question of its own, and Vipps waits.
 const MOST: usize = 12;
+/// After so long, what is priced by then is offered.
+const ENOUGH: Duration = Duration::from_secs(4);
 
 #[derive(Debug, Deserialize)]
 struct Written<T> {
@@ -64,6 +68,7 @@ pub(crate) async fn quote(
     to: &Destination,
 ) -> Result<Vec<ShippingOption>, Error> {
     let what = "The deliveries are not known";
+    let enough = after(cx.now(), ENOUGH);
     let address = match to {
         Destination::Country(country) => json!({ "country": country }),
         // Without the street: who does not pay leaves no address behind.
@@ -86,6 +91,10 @@ pub(crate) async fn quote(
     let methods = offered.shipping_methods.into_iter();
     let mut options = Vec::new();
     for (method, place) in methods.filter(|method| method.active).take(MOST).zip(0..) {
+        if !options.is_empty() && cx.now() >= enough {
+            tracing::warn!(order = %at.order, offered = options.len(), "Saleor is slow: not all of its deliveries are offered");
+            break;
+        }
         let Some(price) = price(cx, client, at, &method).await? else {
             continue;
         };

@@ -1,5 +1,7 @@
 //! Which deliveries Saleor offers, and what they cost there.
 
+use std::time::Duration;
+
 use kasse_core::{Destination, ErrorKind, Money, ShippingQuoter, VatRate, check_options};
 use serde_json::{Value, json};
 
@@ -166,4 +168,31 @@ async fn a_price_that_is_none_leaves_nothing() {
         let good = options.is_ok_and(|it| check_options(&it, kasse_core::Currency::Nok).is_ok());
         assert!(!good);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_saleor_is_not_waited_for_with_each_of_its_deliveries() {
+    let stage = Stage::new();
+    *stage.saleor.slow.lock().unwrap() = Duration::from_millis(1_500);
+    let mut answer = offered("003");
+    let methods = answer["written"]["checkout"]["shippingMethods"]
+        .as_array_mut()
+        .unwrap();
+    let again = methods[0].clone();
+    methods.extend(std::iter::repeat_n(again, 6));
+    for (place, method) in methods.iter_mut().enumerate() {
+        method["id"] = format!("method-{place}").into();
+    }
+    stage.answers(answer);
+    stage.answers(priced(49.0, 39.2));
+    stage.answers(priced(99.0, 79.2));
+    let begun = stage.cx.now();
+    let options = stage
+        .adapter
+        .quote(&stage.cx, &place(CHECKOUT), &home())
+        .await;
+    let options = options.unwrap();
+    assert_eq!(options.len(), 2);
+    assert!(stage.cx.now().duration_since(begun).as_secs() < 6);
+    assert_eq!(stage.asked().len(), 3);
 }

@@ -45,6 +45,8 @@ pub(crate) struct Script {
     answers: Mutex<VecDeque<Result<Value, TransportError>>>,
     pub(crate) jwks: Mutex<Result<Value, TransportError>>,
     pub(crate) keys_read: Mutex<u32>,
+    /// How long it takes to answer.
+    pub(crate) slow: Mutex<Duration>,
 }
 
 #[async_trait]
@@ -71,6 +73,8 @@ impl Transport for Script {
             "variables": body["variables"],
             "token": header("authorization"),
         }));
+        let slow = *self.slow.lock().unwrap();
+        tokio::time::sleep(slow).await;
         let answer = self.answers.lock().unwrap().pop_front();
         let answer = answer.unwrap_or_else(|| panic!("nobody said what Saleor answers {name}"))?;
         Ok(Response::new(Bytes::from(answer.to_string())))
@@ -148,6 +152,7 @@ impl Stage {
             answers: Mutex::default(),
             jwks: Mutex::new(Ok(jwks("test"))),
             keys_read: Mutex::default(),
+            slow: Mutex::default(),
         });
         let cx = Context::new(
             saleor.clone(),
