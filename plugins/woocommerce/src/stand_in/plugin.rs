@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::answers::{self, Refused, list, set, text};
 use super::catalogue::{self, Sum, TaxClass, decimal, tax};
-use super::rest::body;
-use super::shop::{self, minor};
+use super::rest::{self, body};
+use super::shop::{self, Lost, minor};
 use super::store::again;
 use super::{GATEWAY, PHP, PLUGIN_VERSION, StandIn, VERSION, WORDPRESS};
 
@@ -100,6 +100,10 @@ impl StandIn {
         };
         self.piece.sign(&self.cx, &mut request);
         let answer = self.world.transport.send(request, PATIENCE).await;
+        // What failed at kasse is asked again, whatever it says.
+        let failed = answer
+            .as_ref()
+            .is_ok_and(|answer| answer.status().is_server_error());
         let read = answer
             .ok()
             .and_then(|answer| serde_json::from_slice::<Value>(answer.body()).ok());
@@ -108,7 +112,7 @@ impl StandIn {
         };
         Told {
             done: read.get("done") == Some(&json!(true)),
-            refused: read.get("refused") == Some(&json!(true)),
+            refused: !failed && read.get("refused") == Some(&json!(true)),
             reference: text(&read, "reference").to_owned(),
             redirect: text(&read, "redirect").to_owned(),
             message: text(&read, "message").to_owned(),
@@ -199,14 +203,20 @@ impl StandIn {
         let Some(delay) = DELAYS.get(tries) else {
             return "It is not tried again: look at the payment in kasse.".into();
         };
+        let tries = tries.saturating_add(1);
+        self.plan(Duration::from_secs(*delay), verb, id, tries);
+        "It is tried again by itself.".into()
+    }
+
+    /// Asks again after a time.
+    fn plan(&self, delay: Duration, verb: &'static str, id: u64, tries: usize) {
         if let Some(own) = self.own.upgrade() {
-            let wait = self.world.clock.sleep(Duration::from_secs(*delay));
+            let wait = self.world.clock.sleep(delay);
             self.world.clock.spawn(Box::pin(async move {
                 wait.await;
-                own.try_again(verb, id, tries.saturating_add(1)).await;
+                own.try_again(verb, id, tries).await;
             }));
         }
-        "It is tried again by itself.".into()
     }
 
     async fn try_again(&self, verb: &'static str, id: u64, tries: usize) {
@@ -271,21 +281,16 @@ impl StandIn {
         refund: u64,
         amount: i64,
     ) -> Result<(), String> {
-        let lost = {
-            let shop = self.shop();
-            shop.orders
-                .get(&id)
-                .and_then(|order| order.refund_under_way.clone())
-        };
-        if let Some((_, lost)) = lost.as_ref().filter(|(_, lost)| *lost != amount) {
+        let lost = self.lost(id);
+        if let Some(lost) = lost.as_ref().filter(|lost| lost.amount != amount) {
             return Err(format!(
                 "A refund of {} has not been answered yet. Wait until it is known what became of it.",
-                decimal(*lost)
+                decimal(lost.amount)
             ));
         }
         // The same refund, tried again, has the same key: it is not done twice.
         let first = lost.is_none();
-        let key = lost.map_or_else(|| refund.to_string(), |(key, _)| key);
+        let key = lost.map_or_else(|| refund.to_string(), |lost| lost.key);
         let told = self.ask_refund(id, &key, amount).await;
         if told.done || told.refused {
             self.forget_refund(id);
@@ -293,7 +298,11 @@ impl StandIn {
         }
         if first {
             if let Some(order) = self.shop().orders.get_mut(&id) {
-                order.refund_under_way = Some((key, amount));
+                order.lost = Some(Lost {
+                    key,
+                    amount,
+                    done: false,
+                });
             }
             self.later("refund", id, 0);
         }
@@ -319,30 +328,46 @@ impl StandIn {
 
     fn forget_refund(&self, id: u64) {
         if let Some(order) = self.shop().orders.get_mut(&id) {
-            order.refund_under_way = None;
+            order.lost = None;
         }
     }
 
+    /// The refund of an order whose answer was lost.
+    fn lost(&self, id: u64) -> Option<Lost> {
+        let shop = self.shop();
+        shop.orders.get(&id).and_then(|order| order.lost.clone())
+    }
+
     async fn refund_again(&self, id: u64, tries: usize) {
-        let lost = |stand_in: &Self| {
-            let shop = stand_in.shop();
-            shop.orders
-                .get(&id)
-                .and_then(|order| order.refund_under_way.clone())
-        };
-        let Some((key, amount)) = lost(self) else {
+        let Some(lost) = self.lost(id) else {
             return;
         };
-        let told = self.ask_refund(id, &key, amount).await;
-        // kasse writes the refund itself, and the key is forgotten then.
-        if lost(self).is_none() || told.done {
+        let told = self.ask_refund(id, &lost.key, lost.amount).await;
+        if self.lost(id).is_none() {
+            // kasse has written it meanwhile.
             return;
         }
-        let mut words = format!(
-            "The refund of {} is not done. {}",
-            decimal(amount),
-            told.message
-        );
+        if told.done && !lost.done {
+            // kasse is about to write it, or has looked while it was still there. A minute tells.
+            if let Some(order) = self.shop().orders.get_mut(&id) {
+                order.lost = Some(Lost { done: true, ..lost });
+            }
+            self.plan(Duration::from_secs(60), "refund", id, tries);
+            return;
+        }
+        if told.done {
+            self.forget_refund(id);
+            let now = self.now();
+            let own = json!({ "amount": decimal(lost.amount), "api_refund": false });
+            let mut shop = self.shop();
+            // Where it is more than is left, somebody wrote one by hand.
+            if rest::make_refund(&mut shop, id, &own, now).is_ok() {
+                shop.refunded(id, now);
+            }
+            return;
+        }
+        let amount = decimal(lost.amount);
+        let mut words = format!("The refund of {amount} is not done. {}", told.message);
         if told.refused || tries >= DELAYS.len() {
             self.forget_refund(id);
         } else {

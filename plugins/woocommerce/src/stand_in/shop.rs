@@ -49,8 +49,18 @@ pub(super) struct Order {
     pub(super) refunds: Vec<Value>,
     /// Its goods are taken from the stock.
     pub(super) reduced: bool,
-    /// The refund that the plugin does not know the end of: its key, and the amount.
-    pub(super) refund_under_way: Option<(String, i64)>,
+    /// The refund that the plugin does not know the end of.
+    pub(super) lost: Option<Lost>,
+}
+
+/// A refund whose answer was lost.
+#[derive(Debug, Clone)]
+pub(super) struct Lost {
+    /// What it is asked for with.
+    pub(super) key: String,
+    pub(super) amount: i64,
+    /// kasse says that it is done, and has not written it.
+    pub(super) done: bool,
 }
 
 impl Shop {
@@ -157,7 +167,7 @@ impl Shop {
             notes: kept.map_or_else(Vec::new, |kept| kept.notes),
             refunds: Vec::new(),
             reduced: false,
-            refund_under_way: None,
+            lost: None,
         };
         let tax_line = self.id();
         order.add_up(tax_line);
@@ -214,6 +224,17 @@ impl Shop {
                     *stock = stock.saturating_add(change);
                 }
             }
+        }
+    }
+
+    /// A refund was made: where it was the last of the order's money, the order is refunded.
+    pub(super) fn refunded(&mut self, id: u64, now: Timestamp) {
+        let all = self.orders.get(&id).is_some_and(|order| {
+            let refunded = order.refunded();
+            refunded > 0 && refunded >= order.total()
+        });
+        if all {
+            self.becomes(id, "refunded", now);
         }
     }
 
@@ -307,7 +328,7 @@ impl Order {
             notes: Vec::new(),
             refunds: Vec::new(),
             reduced: false,
-            refund_under_way: None,
+            lost: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The stand-in's plugin says to kasse, and answers, what the plugin in a real shop does.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use kasse_testkit::recordings::shape_differences;
 use serde_json::{Value, json};
@@ -146,6 +147,44 @@ async fn what_kasse_writes_is_not_told_to_kasse() {
     let (status, _) = shop.ask("POST", path, &own, &refund).await;
     assert_eq!(status, 201);
     assert_eq!(shop.kasse.asked.lock().unwrap().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_that_was_not_answered_is_asked_for_again_and_written_once() {
+    for kasse_writes in [true, false] {
+        let shop = Stage::at("https://127.0.0.1:8089", NOW);
+        let mut order = order(50);
+        order["transaction_id"] = "fjell-1".into();
+        shop.shop.seed_order(order);
+        let (keys, path) = (("authorization", KEYS), "/wp-json/wc/v3/orders/50/refunds");
+        let refund = json!({ "amount": "20.00", "api_refund": true }).to_string();
+        let (status, body) = shop.ask("POST", path, &[keys], &refund).await;
+        assert_eq!(status, 500, "{body}");
+        let other = json!({ "amount": "30.00", "api_refund": true }).to_string();
+        let (status, body) = shop.ask("POST", path, &[keys], &other).await;
+        assert_eq!(status, 500, "{body}");
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        let refunds = async || {
+            let (_, order) = shop
+                .ask("GET", "/wp-json/wc/v3/orders/50", &[keys], "")
+                .await;
+            order["refunds"].as_array().unwrap().len()
+        };
+        assert_eq!(refunds().await, 0);
+        if kasse_writes {
+            let own = [keys, ("x-kasse-event", "main/fjell-1/4")];
+            let refund = json!({ "amount": "20.00", "api_refund": false }).to_string();
+            assert_eq!(shop.ask("POST", path, &own, &refund).await.0, 201);
+        }
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        assert_eq!(refunds().await, 1, "kasse writes it: {kasse_writes}");
+        let asked = shop.kasse.asked.lock().unwrap().clone();
+        let keys: BTreeSet<String> = asked
+            .iter()
+            .map(|(_, body)| body["refund"].to_string())
+            .collect();
+        assert_eq!(keys.len(), 1, "{asked:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

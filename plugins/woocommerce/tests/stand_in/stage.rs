@@ -16,11 +16,19 @@ use serde_json::{Value, json};
 
 pub(crate) const SECRET: &str = "change-me-change-me-change-me-too";
 
-/// A kasse that does everything, but for a refund of 10 kroner.
+/// A kasse that does everything, but for a refund of 10 kroner. One of 20 is not answered the first
+/// time.
 #[derive(Debug, Default)]
 pub(crate) struct Kasse {
     /// What it was asked: the verb, and the body.
     pub(crate) asked: Mutex<Vec<(String, Value)>>,
+}
+
+impl Kasse {
+    fn is_new(&self, verb: &str) -> bool {
+        let asked = self.asked.lock().unwrap();
+        !asked.iter().any(|(known, _)| known == verb)
+    }
 }
 
 #[async_trait]
@@ -35,6 +43,9 @@ impl Transport for Kasse {
         let answer = match (verb.as_str(), body["amount"].as_str()) {
             ("refund", Some("10.00")) => json!({
                 "done": false, "refused": true, "message": "Refund declined by the payment provider.",
+            }),
+            ("refund", Some("20.00")) if self.is_new(&verb) => json!({
+                "done": false, "refused": false, "message": "Vipps has not answered yet.",
             }),
             _ => json!({
                 "done": true, "refused": false, "reference": "fjell-1",
