@@ -1,12 +1,11 @@
 import type { Answer, Kasse, Verb } from './kasse';
 import { find, medusa } from './medusa';
 import { decimal, Numeric, sum } from './money';
-import { remember } from './notes';
 import { PAYMENT, referenceOf } from './order';
 import { say } from './texts';
 
-/** What kasse is being asked for right now, by the payment's reference. */
-const underWay = new Map<string, Promise<Answer>>();
+/** What is under way right now, by the payment's reference. */
+const underWay = new Map<string, Set<Promise<{ done: boolean }>>>();
 
 /** A capture or a refund, as Medusa notes it before it asks. */
 interface Entry {
@@ -27,20 +26,27 @@ export const acts = {
 
     /** The payment, or what is left of it. */
     async cancel(kasse: Kasse, cart: string, reference: string): Promise<Answer> {
-        const [link] = cart ? await find('order_cart', ['order_id'], { cart_id: cart }) : [];
-        const order: string | undefined = link?.order_id;
-        const answer = await ask(kasse, 'cancel', { order: cart, reference });
-        if (!answer.done && order) {
-            // Medusa cancels the order all the same, and shows nobody why the money is still reserved.
-            await remember(order, {}, [answer.message]);
-        }
-        return answer;
+        return ask(kasse, 'cancel', { order: cart, reference });
     },
 
-    /** Waits until nothing is asked for about a payment. Was the last thing done? */
+    /** Nothing of a payment is written until this is over. */
+    async during<T extends { done: boolean }>(reference: string, doing: Promise<T>): Promise<T> {
+        const all = underWay.get(reference) ?? new Set();
+        underWay.set(reference, all.add(doing));
+        try {
+            return await doing;
+        } finally {
+            all.delete(doing);
+            if (!all.size) {
+                underWay.delete(reference);
+            }
+        }
+    },
+
+    /** Waits until nothing is under way with a payment. Was all of it done? */
     async settled(reference: string): Promise<boolean> {
-        const answer = await underWay.get(reference);
-        return answer?.done ?? true;
+        const all = await Promise.all(underWay.get(reference) ?? []);
+        return all.every(({ done }) => done);
     },
 };
 
@@ -81,19 +87,6 @@ async function act(kasse: Kasse, verb: 'capture' | 'refund', id: string): Promis
     return answer;
 }
 
-async function ask(
-    kasse: Kasse,
-    verb: Verb,
-    question: { reference: string; [more: string]: unknown },
-): Promise<Answer> {
-    const { reference } = question;
-    const asked = kasse.ask(verb, question);
-    underWay.set(reference, asked);
-    try {
-        return await asked;
-    } finally {
-        if (underWay.get(reference) === asked) {
-            underWay.delete(reference);
-        }
-    }
+function ask(kasse: Kasse, verb: Verb, question: { reference: string; [more: string]: unknown }): Promise<Answer> {
+    return acts.during(question.reference, kasse.ask(verb, question));
 }

@@ -8,6 +8,7 @@ import {
 
 import { acts } from './acts';
 import { Express, writeExpress } from './express';
+import { canBeCancelled } from './guard';
 import { find, medusa } from './medusa';
 import { missing, same } from './money';
 import { remember } from './notes';
@@ -234,10 +235,9 @@ async function letGo(place: Place, payment: MedusaPayment): Promise<void> {
     if (!place.order || !payment || payment.canceled_at) {
         return;
     }
-    const [order] = await find('order', ['id', 'status', 'fulfillments.canceled_at'], { id: place.order });
-    const sent = order.fulfillments?.some((one: { canceled_at: unknown } | null) => one && !one.canceled_at);
-    if (order.status === 'pending' && !sent) {
-        await asMedusaSays(() => cancelOrderWorkflow(medusa.container).run({ input: { order_id: order.id } }));
+    const order_id = place.order;
+    if (await canBeCancelled(order_id)) {
+        await asMedusaSays(() => cancelOrderWorkflow(medusa.container).run({ input: { order_id } }));
     } else {
         await medusa.payments.cancelPayment(payment.id);
     }

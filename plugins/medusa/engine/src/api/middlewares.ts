@@ -1,6 +1,11 @@
 import { defineMiddlewares } from '@medusajs/framework/http';
 
-/** kasse's calls are signed over their bytes. */
+import { letGoFirst } from '../guard';
+
 export default defineMiddlewares({
-    routes: [{ matcher: '/kasse/*', bodyParser: { preserveRawBody: true, sizeLimit: '256kb' } }],
+    routes: [
+        // kasse's calls are signed over their bytes.
+        { matcher: '/kasse/*', bodyParser: { preserveRawBody: true, sizeLimit: '256kb' } },
+        { matcher: '/admin/orders/:id/cancel', methods: ['POST'], middlewares: [letGoFirst] },
+    ],
 });

@@ -23,8 +23,10 @@ import { AbstractPaymentProvider, MedusaError, PaymentActions, PaymentSessionSta
 
 import { acts } from '../../acts';
 import { Answer, Kasse, KasseOptions } from '../../kasse';
-import { say } from '../../texts';
+import { remember } from '../../notes';
+import { locate } from '../../order';
 import { start } from '../../start';
+import { say } from '../../texts';
 import { writing } from '../../writing';
 
 type Data = Record<string, unknown> | undefined;
@@ -107,8 +109,15 @@ export class KasseProvider extends AbstractPaymentProvider<KasseOptions> {
 
     async cancelPayment(input: CancelPaymentInput): Promise<CancelPaymentOutput> {
         const reference = text(input.data, 'reference');
+        const cart = text(input.data, 'cart_id') ?? '';
         if (!writing.getStore() && reference) {
-            this.demand(await acts.cancel(this.kasse, text(input.data, 'cart_id') ?? '', reference));
+            const answer = await acts.cancel(this.kasse, cart, reference);
+            const order = answer.done ? undefined : (await locate(cart))?.order;
+            if (order) {
+                // Medusa cancels the order all the same, and shows nobody why the money is still reserved.
+                await remember(order, {}, [answer.message]);
+            }
+            this.demand(answer);
         }
         return { data: input.data };
     }
