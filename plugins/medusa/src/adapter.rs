@@ -23,8 +23,9 @@ use crate::shop::{Shop, segment};
 
 /// The engine's name in the configuration.
 pub const ENGINE: &str = "medusa";
-/// The first version with the APIs that the plugin in the shop uses.
-const OLDEST: (u32, u32) = (2, 0);
+/// The first version that calls a provider as the plugin in the shop needs it: with the id of a capture
+/// or refund, by which its amount is read.
+const OLDEST: (u32, u32) = (2, 6);
 
 /// Vipps in Medusa.
 #[derive(Debug)]
