@@ -13,7 +13,7 @@ pub(super) const ORDER: &str = "query Shown($id: ID!, $ids: [ID!]!) { \
       shippingPrice { gross { amount currency } } deliveryMethod { __typename ... on ShippingMethod { name } } \
       shippingAddress { firstName lastName streetAddress1 streetAddress2 postalCode city country { code } phone } \
       billingAddress { firstName lastName streetAddress1 streetAddress2 postalCode city country { code } phone } \
-      lines { quantity variant { id sku } totalPrice { gross { amount currency } } } voucherCode metadata { key value } \
+      lines { quantity variant { id sku product { name } } totalPrice { gross { amount currency } } } voucherCode metadata { key value } \
       transactions { id name message pspReference actions \
         authorizedAmount { amount } authorizePendingAmount { amount } chargedAmount { amount } chargePendingAmount { amount } \
         refundedAmount { amount } refundPendingAmount { amount } canceledAmount { amount } cancelPendingAmount { amount } \

@@ -55,13 +55,14 @@ pub(super) struct Method {
     pub(super) days: [i64; 2],
 }
 
-static METHODS: [Method; 6] = [
+static METHODS: [Method; 7] = [
     method(21, "Hentested", 4_900, [1, 5]),
     method(22, "Ekspress hjem i kveld", 9_900, [1, 1]),
     method(23, "Hentested", 9_900, [1, 5]),
     method(24, "Gratis frakt", 0, [1, 5]),
     method(25, "Svalbardpakke", 14_900, [3, 14]),
     method(26, "Pakkeshop", 3_900, [1, 3]),
+    method(27, "Hjemlevering", 14_900, [2, 4]),
 ];
 
 const fn method(number: u32, name: &'static str, price: i64, days: [i64; 2]) -> Method {
@@ -84,7 +85,7 @@ pub(super) fn methods(country: &str, post_code: &str, subtotal: i64) -> Vec<&'st
     let there = |method: &&Method| match (country, method.number) {
         ("NO", _) if post_code == UNSERVED => false,
         ("NO", 21 | 22) => code < 1300,
-        ("NO", 23) => code >= 1300,
+        ("NO", 23 | 27) => code >= 1300,
         ("NO", 24) => subtotal >= FREE_FROM,
         ("SJ", 25) | ("DK", 26) => true,
         _ => false,
