@@ -11,6 +11,9 @@ use url::Url;
 
 use crate::decimal::Decimal;
 
+/// How long Vipps takes a text ("transactionText").
+const TEXT: usize = 100;
+
 /// A cart, or the order that became of it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct MedusaOrder {
@@ -195,15 +198,25 @@ impl MedusaOrder {
         Ok(())
     }
 
-    /// What the customer reads: the order's number, where there is one yet.
+    /// What the customer reads: the order's number, or, as long as it is a cart, what is bought.
     fn text(&self, storefront: &str) -> String {
-        let order = self.display_id.map(|number| format!("order {number}"));
-        match (storefront, order) {
-            ("", None) => "Order".to_owned(),
-            ("", Some(order)) => order.replacen('o', "O", 1),
-            (storefront, None) => storefront.to_owned(),
-            (storefront, Some(order)) => format!("{storefront}: {order}"),
+        let text = match (storefront, self.display_id) {
+            ("", Some(number)) => format!("Order {number}"),
+            ("", None) => format!("Order: {}", self.bought()),
+            (storefront, Some(number)) => format!("{storefront}: order {number}"),
+            (storefront, None) => format!("{storefront}: {}", self.bought()),
+        };
+        let text: String = text.chars().filter(|c| !c.is_control()).collect();
+        if text.chars().count() <= TEXT {
+            return text;
         }
+        let cut: String = text.chars().take(TEXT.saturating_sub(1)).collect();
+        format!("{}…", cut.trim_end())
+    }
+
+    fn bought(&self) -> String {
+        let titles: Vec<&str> = self.items.iter().map(|item| item.title.as_str()).collect();
+        titles.join(", ")
     }
 
     /// The language that the shop speaks with the customer: the cart's, or else its country's.

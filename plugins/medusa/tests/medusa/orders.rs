@@ -120,6 +120,29 @@ async fn gift_cards_come_off_the_lines_and_an_article_may_stand_there_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_text_tells_what_is_bought_as_far_as_there_is_room() {
+    let mut with = cart();
+    with["items"][0]["title"] = "Kaffe\nkopp ".repeat(12).into();
+    let text = neutral(with.clone()).await.text;
+    assert_eq!(text.chars().count(), 100, "{text}");
+    assert!(
+        text.starts_with("Fjell: Kaffekopp Kaffekopp") && text.ends_with('…'),
+        "{text}"
+    );
+    with["display_id"] = 7.into();
+    assert_eq!(neutral(with.clone()).await.text, "Fjell: order 7");
+    let mut nameless = config();
+    nameless["storefront"] = "".into();
+    let stage = Stage::with(nameless).unwrap();
+    for (number, text) in [(json!(7), "Order 7"), (Value::Null, "Order: Kaffekopp")] {
+        with["display_id"] = number;
+        stage.answers(&with);
+        let order = stage.adapter.order(&stage.cx, &at()).await.unwrap();
+        assert!(order.text.starts_with(text), "{}", order.text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn lines_that_cannot_come_to_the_total_are_refused() {
     let stage = Stage::new();
     let mut with = cart();
