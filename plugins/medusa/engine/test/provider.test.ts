@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { container } from '@medusajs/framework';
 import { asValue } from '@medusajs/framework/awilix';
 
+import { letGoFirst } from '../src/guard';
 import { KasseProvider } from '../src/providers/kasse/provider';
 import { writing } from '../src/writing';
 
@@ -171,4 +172,49 @@ test('what no cart stands behind is not begun, and the customer reads why', asyn
     const begin = kasse.initiatePayment({ amount: 250, currency_code: 'nok', data: { session_id: 'payses_1' } });
     await assert.rejects(begin, /from a cart/);
     assert.deepEqual(asked, []);
+});
+
+/** A merchant presses "cancel". Did Medusa get to it? */
+async function pressCancel(order: object, payment: object, actor_id: string | undefined = 'user_1'): Promise<boolean> {
+    provider();
+    tables = {
+        order: [{ id: 'order_1', status: 'pending', ...order }],
+        order_cart: [{ cart_id: 'cart_1', order_id: 'order_1' }],
+        order_payment_collection: [{ order_id: 'order_1', payment_collection_id: 'pay_col_1' }],
+        payment: [
+            { id: 'pay_1', payment_collection_id: 'pay_col_1', provider_id: 'pp_kasse_vipps', data, canceled_at: null, ...payment },
+        ],
+    };
+    let went = false;
+    const request = { params: { id: 'order_1' }, auth_context: { actor_id } };
+    const response = { once: (_: string, closed: () => void) => closed() };
+    await letGoFirst(request as never, response as never, () => (went = true));
+    return went;
+}
+
+test('an order is cancelled when its money is let go', async () => {
+    answer = { done: true, refused: false };
+    assert.equal(await pressCancel({}, {}), true);
+    assert.deepEqual(asked, [['cancel', { order: 'cart_1', reference: 'fjell-1' }]]);
+});
+
+test('an order whose money cannot be let go stays, and the merchant reads why', async () => {
+    answer = { done: false, refused: true, message: 'It is captured already.' };
+    await assert.rejects(pressCancel({}, {}), /It is captured already/);
+});
+
+test('what Medusa will not cancel, or cancels in another way, keeps its money', async () => {
+    answer = { done: true, refused: false };
+    for (const [what, order, payment, actor] of [
+        ['sent', { fulfillments: [{ canceled_at: null }] }, {}],
+        ['cancelled', { status: 'canceled' }, {}],
+        ['completed', { status: 'completed' }, {}],
+        ['captured in part', {}, { captures: [{ amount: 1 }] }],
+        ['let go before', {}, { canceled_at: new Date() }],
+        ["another provider's", {}, { provider_id: 'pp_system_default' }],
+        ['asked for by nobody', {}, {}, ''],
+    ] as const) {
+        assert.equal(await pressCancel(order, payment, actor), true, what);
+        assert.deepEqual(asked, [], what);
+    }
 });
