@@ -35,14 +35,13 @@ impl Postgres {
                 programs().ok_or("PostgreSQL is not installed, and apt-get could not install it")?
             }
         };
-        let folder = run::target().join("medusa-postgres");
         let port = free_port()?;
+        let folder = make_folder()?;
         let server = Self {
             programs,
             folder,
             url: format!("postgres://kasse@{}:{port}", Ipv4Addr::LOCALHOST),
         };
-        server.make_folder()?;
         if !server.data().join("PG_VERSION").exists() {
             let data = server.data();
             let data = data.to_string_lossy();
@@ -74,17 +73,6 @@ impl Postgres {
         self.folder.join("data")
     }
 
-    /// The folder is the server's, whoever it runs as.
-    fn make_folder(&self) -> Result<(), Problem> {
-        let cannot = |error| format!("{}: {error}", self.folder.display());
-        std::fs::create_dir_all(&self.folder).map_err(cannot)?;
-        if are_root()? {
-            let folder = self.folder.to_string_lossy();
-            done(Command::new("chown").args(["-R", USER, &folder]))?;
-        }
-        Ok(())
-    }
-
     fn control(&self, args: &[&str]) -> Result<(), Problem> {
         let data = self.data();
         let data = data.to_string_lossy();
@@ -111,7 +99,33 @@ impl Drop for Postgres {
         if let Err(problem) = self.control(&["-m", "fast", "stop"]) {
             eprintln!("xtask: PostgreSQL was not stopped: {problem}");
         }
+        if self.folder.starts_with(std::env::temp_dir()) && !self.folder.starts_with(run::target())
+        {
+            // What is left is in the system's folder for temporary things.
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
+}
+
+/// A folder that is the server's, whoever it runs as: in the target folder, and where its user cannot
+/// come there (below a home that is closed), among the temporary ones.
+fn make_folder() -> Result<PathBuf, Problem> {
+    let kept = run::target().join("medusa-postgres");
+    let for_now = std::env::temp_dir().join(format!("kasse-postgres-{}", std::process::id()));
+    for folder in [&kept, &for_now] {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| format!("{}: {error}", folder.display()))?;
+        if !are_root()? {
+            return Ok(folder.clone());
+        }
+        let path = folder.to_string_lossy();
+        done(Command::new("chown").args(["-R", USER, &path]))?;
+        let may = ["-u", USER, "--", "test", "-w", &path];
+        if done(Command::new("runuser").args(may).current_dir("/")).is_ok() {
+            return Ok(folder.clone());
+        }
+    }
+    Err(format!("the user {USER} has no folder to write to"))
 }
 
 /// The folder with the newest of PostgreSQL's programs.
