@@ -152,12 +152,15 @@ impl Order {
         Ok(())
     }
 
-    /// A fingerprint of what is bought (not of who buys): a quote made for one cart is never used
-    /// for another.
+    /// A fingerprint of what is bought (not of who buys, nor in which order it stands): a quote made
+    /// for one cart is never used for another.
     pub fn cart(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(self.amount.to_string().as_bytes());
-        for line in &self.lines {
+        // Engines give the lines of two carts alike in any order.
+        let mut lines: Vec<&Line> = self.lines.iter().collect();
+        lines.sort_by_key(|line| (line.id.as_str(), line.quantity, line.total.minor));
+        for line in lines {
             hash.update([0]);
             hash.update(line.id.as_str().as_bytes());
             hash.update([0]);
@@ -245,6 +248,10 @@ mod tests {
         let two = order(vec![line(1, 5000), line(2, 100)], 5100);
         assert_ne!(one.cart(), two.cart());
         assert_eq!(one.cart(), order(vec![line(1, 5000)], 5000).cart());
+        // The same lines in another order are the same cart.
+        let both = order(vec![line(1, 5000), line(2, 700)], 5700);
+        let turned = order(vec![line(2, 700), line(1, 5000)], 5700);
+        assert_eq!(both.cart(), turned.cart());
     }
 
     proptest! {

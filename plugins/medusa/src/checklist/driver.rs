@@ -44,6 +44,14 @@ pub(super) struct Driver {
     orders: Mutex<BTreeMap<String, String>>,
 }
 
+/// What was asked for, and what was left then.
+struct Again<'a> {
+    cart: &'a str,
+    path: &'a str,
+    of: fn(&Payment) -> Result<Money, DriverError>,
+    was: Money,
+}
+
 impl Driver {
     pub(super) fn new(shop: Arc<Shop>, world: World, stand_in: Option<Arc<Medusa>>) -> Self {
         Self {
@@ -285,18 +293,31 @@ impl Driver {
         })
     }
 
-    /// Another press was quicker: nothing is left to do, and the order shows it.
-    async fn done_by(
+    /// The rest of a payment was asked for, and Medusa refused it. Where another press was quicker,
+    /// nothing is left to do, and the order shows it. Where a part was taken between the look at the
+    /// order and the press, the merchant's page shows another rest by now, and that is asked for.
+    async fn rest(
         &self,
-        cart: &str,
+        again: Again<'_>,
         acted: Acted,
         is_done: fn(&MedusaOrder) -> Option<bool>,
     ) -> Result<Acted, DriverError> {
-        let refused = matches!(acted, Acted::Refused { .. });
-        if refused && is_done(&self.seen(cart).await?.0) == Some(true) {
+        if !matches!(acted, Acted::Refused { .. }) {
+            return Ok(acted);
+        }
+        let (seen, _) = self.seen(again.cart).await?;
+        if is_done(&seen) == Some(true) {
             return Ok(Acted::Done);
         }
-        Ok(acted)
+        let Some(payment) = seen.payment() else {
+            return Ok(acted);
+        };
+        let left = (again.of)(payment)?;
+        if left == again.was {
+            return Ok(acted);
+        }
+        let body = amount_of(None, left);
+        self.merchant_does(again.path, body, payment).await
     }
 
     async fn sell(&self, cart: &str, act: &Act) -> Result<Acted, DriverError> {
@@ -312,7 +333,15 @@ impl Driver {
                 let body = amount_of(*part, left);
                 let acted = self.merchant_does(&path, body, payment).await?;
                 match part {
-                    None => self.done_by(cart, acted, MedusaOrder::is_captured).await,
+                    None => {
+                        let again = Again {
+                            cart,
+                            path: &path,
+                            of: Payment::left_to_capture,
+                            was: left,
+                        };
+                        self.rest(again, acted, MedusaOrder::is_captured).await
+                    }
                     Some(_) => Ok(acted),
                 }
             }
@@ -322,7 +351,15 @@ impl Driver {
                 let body = amount_of(*part, left);
                 let acted = self.merchant_does(&path, body, payment).await?;
                 match part {
-                    None => self.done_by(cart, acted, MedusaOrder::is_refunded).await,
+                    None => {
+                        let again = Again {
+                            cart,
+                            path: &path,
+                            of: Payment::left_to_refund,
+                            was: left,
+                        };
+                        self.rest(again, acted, MedusaOrder::is_refunded).await
+                    }
                     Some(_) => Ok(acted),
                 }
             }
