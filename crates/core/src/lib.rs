@@ -30,6 +30,8 @@ pub mod registry;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod shipping;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod wishes;
 
 #[cfg(feature = "reqwest")]

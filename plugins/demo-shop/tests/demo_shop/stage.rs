@@ -12,10 +12,11 @@ use kasse_core::api::PaymentApi;
 use kasse_core::flow::{FlowOptions, InstallationKeys};
 use kasse_core::journal::MemoryJournal;
 use kasse_core::registry::{EngineConfig, Setup};
+use kasse_core::testing;
+pub(crate) use kasse_core::testing::{authorised, captured, released};
 use kasse_core::{
-    Account, AccountId, Address, ApiKind, Ask, Context, CountedIds, Currency, Error, EventId,
-    EventKind, Flow, Money, Msn, OrderId, OrderRef, Outcome, Payment, PaymentEvent, PaymentId,
-    PaymentProvider, PaymentState, Personal, RecordError, Reference, Refusal, ShopId, Sums,
+    Account, Address, Ask, Context, CountedIds, Error, EventKind, Flow, Money, OrderId, OrderRef,
+    Outcome, Payment, PaymentEvent, PaymentProvider, Personal, RecordError, Refusal, ShopId,
     TokioRuntime, Transport, TransportError, Verb,
 };
 use kasse_demo_shop::DemoShop;
@@ -205,77 +206,14 @@ pub(crate) fn payment(number: &str, attempt: u32) -> Payment {
         1 => format!("demo-{number}"),
         attempt => format!("demo-{number}-{attempt}"),
     };
-    Payment {
-        id: PaymentId {
-            account: AccountId::new("main").unwrap(),
-            reference: Reference::new(reference).unwrap(),
-        },
-        order: at(number),
-        begun_for: None,
-        attempt,
-        api: ApiKind::Ecom,
-        msn: Msn::new("123456").unwrap(),
-        amount: Money::nok(132_890),
-        express: false,
-        cart: String::new(),
-        key_id: "one".into(),
-        state: PaymentState::Initiated,
-        sums: Sums::none(Currency::Nok),
-        redirect: Some(Url::parse("https://pay.example/session").unwrap()),
-        return_to: Url::parse("https://kasse.example/return").unwrap(),
-        delivery: None,
-        forgotten: false,
-        created: start(),
-        authorised_at: None,
-        expires: None,
-        capture_by: None,
-        guaranteed_until: None,
-        next_look: None,
-        events: 0,
-        seen: Vec::new(),
-        notes: Vec::new(),
-        personal: None,
-    }
+    let mut payment = testing::payment(at(number), &reference, Money::nok(132_890), start());
+    payment.attempt = attempt;
+    payment
 }
 
-/// The payment's next event, with the sums that follow from it.
+/// The payment's next event.
 pub(crate) fn happen(payment: &mut Payment, what: EventKind) -> PaymentEvent {
-    payment.events += 1;
-    let amount = what.amount().map_or(0, |amount| amount.minor);
-    match &what {
-        EventKind::Authorised { .. } => payment.sums.authorised.minor += amount,
-        EventKind::Captured { .. } => payment.sums.captured.minor += amount,
-        EventKind::Refunded { .. } => payment.sums.refunded.minor += amount,
-        EventKind::Released { .. } => payment.sums.released.minor += amount,
-        _ => {}
-    }
-    PaymentEvent {
-        id: EventId::new(format!("{}/{}", payment.id, payment.events)).unwrap(),
-        payment: payment.id.clone(),
-        number: payment.events,
-        at: start(),
-        what,
-        sums: payment.sums,
-    }
-}
-
-pub(crate) fn authorised(minor: i64) -> EventKind {
-    EventKind::Authorised {
-        amount: Money::nok(minor),
-    }
-}
-
-pub(crate) fn captured(minor: i64) -> EventKind {
-    EventKind::Captured {
-        amount: Money::nok(minor),
-        key: None,
-    }
-}
-
-pub(crate) fn released(minor: i64) -> EventKind {
-    EventKind::Released {
-        amount: Money::nok(minor),
-    }
+    testing::happen(payment, what, start())
 }
 
 pub(crate) fn address(post_code: &str, country: &str) -> Address {

@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use kasse_core::flow::{FlowOptions, InstallationKeys};
 use kasse_core::journal::MemoryJournal;
 use kasse_core::registry::{EngineConfig, Setup};
+use kasse_core::testing;
+pub(crate) use kasse_core::testing::{address, authorised, captured, personal, refunded, released};
 use kasse_core::{
-    AccountId, Address, ApiKind, Context, CountedIds, Currency, Error, EventId, EventKind, Flow,
-    Money, Msn, OrderId, OrderRef, Payment, PaymentEvent, PaymentId, PaymentProvider, PaymentState,
-    Personal, RecordError, Reference, ShopId, Sums, TokioRuntime, Transport, TransportError,
+    Context, CountedIds, Error, EventKind, Flow, Money, OrderId, OrderRef, Payment, PaymentEvent,
+    PaymentProvider, RecordError, ShopId, TokioRuntime, Transport, TransportError,
 };
 use kasse_vendure::Vendure;
 use serde_json::{Value, json};
@@ -216,101 +217,10 @@ pub(crate) fn listed(order: Value) -> Value {
 }
 
 pub(crate) fn payment() -> Payment {
-    Payment {
-        id: PaymentId {
-            account: AccountId::new("main").unwrap(),
-            reference: Reference::new("fjell-JZDXSFBU4HFAZ2XY").unwrap(),
-        },
-        order: at(),
-        begun_for: None,
-        attempt: 1,
-        api: ApiKind::Ecom,
-        msn: Msn::new("123456").unwrap(),
-        amount: Money::nok(27_292),
-        express: false,
-        cart: String::new(),
-        key_id: "one".into(),
-        state: PaymentState::Initiated,
-        sums: Sums::none(Currency::Nok),
-        redirect: Some(Url::parse("https://pay.example/session").unwrap()),
-        return_to: Url::parse("https://kasse.example/return").unwrap(),
-        delivery: None,
-        forgotten: false,
-        created: start(),
-        authorised_at: None,
-        expires: None,
-        capture_by: None,
-        guaranteed_until: None,
-        next_look: None,
-        events: 0,
-        seen: Vec::new(),
-        notes: Vec::new(),
-        personal: None,
-    }
+    testing::payment(at(), "fjell-JZDXSFBU4HFAZ2XY", Money::nok(27_292), start())
 }
 
-/// The payment's next event, a minute ago, with the sums that follow from it.
+/// The payment's next event, a minute ago.
 pub(crate) fn happen(payment: &mut Payment, what: EventKind) -> PaymentEvent {
-    payment.events += 1;
-    let amount = what.amount().map_or(0, |amount| amount.minor);
-    match &what {
-        EventKind::Authorised { .. } => {
-            payment.state = PaymentState::Authorised;
-            payment.sums.authorised.minor += amount;
-        }
-        EventKind::Captured { .. } => payment.sums.captured.minor += amount,
-        EventKind::Refunded { .. } => payment.sums.refunded.minor += amount,
-        EventKind::Released { .. } => payment.sums.released.minor += amount,
-        _ => {}
-    }
-    PaymentEvent {
-        id: EventId::new(format!("{}/{}", payment.id, payment.events)).unwrap(),
-        payment: payment.id.clone(),
-        number: payment.events,
-        at: "2026-11-22T11:59:00Z".parse().unwrap(),
-        what,
-        sums: payment.sums,
-    }
-}
-
-pub(crate) fn authorised(minor: i64) -> EventKind {
-    let amount = Money::nok(minor);
-    EventKind::Authorised { amount }
-}
-
-pub(crate) fn captured(minor: i64) -> EventKind {
-    let amount = Money::nok(minor);
-    EventKind::Captured { amount, key: None }
-}
-
-pub(crate) fn refunded(minor: i64) -> EventKind {
-    let amount = Money::nok(minor);
-    EventKind::Refunded { amount, key: None }
-}
-
-pub(crate) fn released(minor: i64) -> EventKind {
-    let amount = Money::nok(minor);
-    EventKind::Released { amount }
-}
-
-pub(crate) fn address() -> Address {
-    Address {
-        line1: "Storgata 2".into(),
-        line2: String::new(),
-        post_code: "9008".into(),
-        city: "Tromsø".into(),
-        country: "NO".into(),
-    }
-}
-
-pub(crate) fn personal() -> Personal {
-    Personal {
-        user_id: None,
-        sub: None,
-        first_name: Some("Ada".into()),
-        last_name: Some("Lovelace".into()),
-        email: Some("ada@example.com".into()),
-        phone: Some("4712345678".into()),
-        address: Some(address()),
-    }
+    testing::happen(payment, what, "2026-11-22T11:59:00Z".parse().unwrap())
 }
