@@ -16,11 +16,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use url::Url;
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Language, Who};
 use crate::ids::{CallerKey, ShopId};
-use crate::provider::Refusal;
+use crate::payment::Payment;
+use crate::provider::{Outcome, Refusal};
 use crate::reference::hex;
 
 /// When it was signed.
@@ -216,6 +218,35 @@ pub struct Answer<'a> {
     /// What to tell a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+impl<'a> Answer<'a> {
+    /// What is told of a payment. `stands`: what was asked for stands at Vipps, whoever did it. A
+    /// payment is begun where the customer can be sent on; only who begins it is, since the address
+    /// is the customer's alone.
+    pub fn of(outcome: &Outcome, payment: &'a Payment, stands: bool) -> Self {
+        let begun = matches!(outcome, Outcome::Started(_));
+        let under_way = matches!(outcome, Outcome::Pending(_));
+        let redirect = payment.redirect.as_ref().filter(|_| begun);
+        let done = stands || redirect.is_some();
+        let message = (!done).then(|| {
+            if under_way {
+                return UNDER_WAY.to_owned();
+            }
+            let sums = payment.sums;
+            format!(
+                "At Vipps {} of {} is captured, {} refunded, {} released.",
+                sums.captured, sums.authorised, sums.refunded, sums.released
+            )
+        });
+        Self {
+            done,
+            refused: !done && !under_way,
+            reference: Some(payment.id.reference.as_str()),
+            redirect: redirect.map(Url::as_str),
+            message,
+        }
+    }
 }
 
 /// An answer of JSON.

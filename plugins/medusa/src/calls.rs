@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use kasse_core::piece::{self, Answer, UNDER_WAY};
+use kasse_core::piece::{self, Answer};
 use kasse_core::{
     Ask, CallerKey, Error, EventId, Language, Money, OrderRef, Outcome, Part, Payment,
     PaymentState, Reference, Refusal, ShopId, Sums, Verb,
@@ -285,33 +285,14 @@ pub(crate) fn answer(ask: &Ask, outcome: &Outcome) -> Response<Bytes> {
         }
         Outcome::Started(payment) | Outcome::Done(payment) | Outcome::Pending(payment) => payment,
     };
-    // Only who begins is sent on: the address is the customer's alone.
-    let started = matches!(outcome, Outcome::Started(_));
-    let redirect = payment.redirect.as_ref().filter(|_| started);
-    let under_way = matches!(outcome, Outcome::Pending(_));
-    let done = match &asked {
-        Some(Asked::Initiate { .. }) => redirect.is_some(),
-        Some(asked) => stands(asked, payment),
-        None => false,
-    };
     let details = matches!(asked, Some(Asked::Details));
-    let refused = if details {
-        is_over(payment)
-    } else {
-        !done && !under_way
-    };
-    let message = (!done).then(|| match under_way {
-        true => UNDER_WAY.to_owned(),
-        false => sums(payment),
-    });
+    let stands = asked.is_some_and(|asked| stands(&asked, payment));
+    let mut answer = Answer::of(outcome, payment, stands);
+    if details {
+        answer.refused = is_over(payment);
+    }
     let told = Told {
-        answer: Answer {
-            done,
-            refused,
-            reference: Some(payment.id.reference.as_str()),
-            redirect: redirect.map(url::Url::as_str),
-            message,
-        },
+        answer,
         details: details.then(|| Details {
             state: word(&payment.state),
             sums: payment.sums.into(),
@@ -341,14 +322,6 @@ fn is_over(payment: &Payment) -> bool {
     let sums = payment.sums;
     let let_go = sums.released.is_positive() && sums.left_to_capture().is_zero();
     payment.state.is_dead() || (let_go && sums.captured.is_zero())
-}
-
-fn sums(payment: &Payment) -> String {
-    let sums = payment.sums;
-    format!(
-        "At Vipps {} of {} is captured, {} refunded, {} released.",
-        sums.captured, sums.authorised, sums.refunded, sums.released
-    )
 }
 
 fn word(state: &PaymentState) -> &'static str {

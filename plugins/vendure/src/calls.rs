@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use kasse_core::piece::{Answer, Piece, UNDER_WAY, refuse, refused_to, respond};
+use kasse_core::piece::{Answer, Piece, refuse, refused_to, respond};
 use kasse_core::{
     Ask, CallerKey, Context, Error, EventId, Language, Money, Outcome, Part, Payment, Reference,
     Refusal, ShopId, Verb,
@@ -188,36 +188,8 @@ pub(crate) fn answer(ask: &Ask, outcome: &Outcome) -> Response<Bytes> {
         Outcome::Refused(error) => return refused_to(error, language),
         Outcome::Started(payment) | Outcome::Done(payment) | Outcome::Pending(payment) => payment,
     };
-    let redirect = payment.redirect.as_ref().map(url::Url::as_str);
-    let done = match (&asked, outcome) {
-        (Some(Asked::Initiate { .. }), Outcome::Started(_)) => redirect.is_some(),
-        (Some(asked), _) => stands(asked, payment),
-        (None, _) => false,
-    };
-    let under_way = matches!(outcome, Outcome::Pending(_));
-    let message = (!done).then(|| {
-        if under_way {
-            UNDER_WAY.to_owned()
-        } else {
-            let sums = payment.sums;
-            format!(
-                "At Vipps {} of {} is captured, {} refunded, {} released.",
-                sums.captured, sums.authorised, sums.refunded, sums.released
-            )
-        }
-    });
-    // Only who begins is sent on: the address is the customer's alone.
-    let redirect = redirect.filter(|_| matches!(outcome, Outcome::Started(_)));
-    respond(
-        StatusCode::OK,
-        &Answer {
-            done,
-            refused: !done && !under_way,
-            reference: Some(payment.id.reference.as_str()),
-            redirect,
-            message,
-        },
-    )
+    let stands = asked.is_some_and(|asked| stands(&asked, payment));
+    respond(StatusCode::OK, &Answer::of(outcome, payment, stands))
 }
 
 /// Does what was asked for stand at Vipps?

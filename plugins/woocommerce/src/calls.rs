@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use kasse_core::api::EngineVersion;
-use kasse_core::piece::{self, Answer, Piece, UNDER_WAY};
+use kasse_core::piece::{self, Answer, Piece};
 use kasse_core::{
     Ask, CallerKey, Context, Error, ErrorKind, Language, Money, OrderId, OrderRef, Outcome, Part,
     Payment, Reference, Refusal, ShopFlow, ShopId, Verb, Who,
@@ -254,36 +254,9 @@ pub(crate) fn answer(ask: &Ask, outcome: &Outcome) -> Response<Bytes> {
         Outcome::Refused(error) => return piece::refused_to(error, language),
         Outcome::Started(payment) | Outcome::Done(payment) | Outcome::Pending(payment) => payment,
     };
-    // Only who begins is sent on: the address is the customer's alone.
-    let redirect = match outcome {
-        Outcome::Started(_) => payment.redirect.as_ref().map(Url::as_str),
-        Outcome::Done(_) | Outcome::Pending(_) | Outcome::Refused(_) => None,
-    };
     let under_way = matches!(outcome, Outcome::Pending(_));
-    let done = match &asked {
-        Some(Asked::Initiate { .. }) => redirect.is_some(),
-        Some(asked) => !under_way && stands(asked, payment),
-        None => false,
-    };
-    let message = (!done).then(|| {
-        if under_way {
-            UNDER_WAY.to_owned()
-        } else {
-            let sums = payment.sums;
-            format!(
-                "At Vipps {} of {} is captured, {} refunded, {} released.",
-                sums.captured, sums.authorised, sums.refunded, sums.released
-            )
-        }
-    });
-    let answer = Answer {
-        done,
-        refused: !done && !under_way,
-        reference: Some(payment.id.reference.as_str()),
-        redirect,
-        message,
-    };
-    piece::respond(StatusCode::OK, &answer)
+    let stands = asked.is_some_and(|asked| !under_way && stands(&asked, payment));
+    piece::respond(StatusCode::OK, &Answer::of(outcome, payment, stands))
 }
 
 /// Does what was asked for stand at Vipps?
