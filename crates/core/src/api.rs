@@ -27,6 +27,8 @@ use crate::reference::Reference;
 use crate::shipping::{Address, QuotedOption};
 use crate::wishes::Wishes;
 
+pub use crate::limits::{Limits, MemoryLimits};
+
 pub use orders::{Described, OrderManagement};
 pub use users::UserinfoApi;
 pub use version::EngineVersion;
@@ -127,6 +129,8 @@ pub struct Caller {
     pub account: Arc<Account>,
     /// The system.
     pub system: System,
+    /// What counts its calls, so that Vipps' limits are kept.
+    pub limits: Arc<dyn Limits>,
 }
 
 /// Everything that an initiate request is made of. The same value gives the same bytes.

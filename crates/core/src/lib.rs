@@ -14,6 +14,7 @@ mod error;
 pub mod flow;
 mod ids;
 pub mod journal;
+mod limits;
 mod market;
 mod money;
 #[cfg(feature = "mutants")]

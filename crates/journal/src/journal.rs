@@ -1,6 +1,7 @@
 //! The journal on SQLite.
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use kasse_core::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::calls::Call;
 use crate::error::OpenError;
 use crate::folder::Folder;
 use crate::leases::Leases;
@@ -101,6 +103,31 @@ impl Journal for SqliteJournal {
         until: Timestamp,
     ) -> Result<Option<Lease>, JournalError> {
         self.writer.acquire(key.clone(), now, until).await
+    }
+
+    async fn anyone_holds(
+        &self,
+        beginning: &LeaseKey,
+        now: Timestamp,
+    ) -> Result<bool, JournalError> {
+        self.writer.anyone_holds(beginning.clone(), now).await
+    }
+
+    async fn count(
+        &self,
+        key: &str,
+        now: Timestamp,
+        most: usize,
+        per: Duration,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        let key = key.to_owned();
+        let call = Call {
+            key,
+            now,
+            most,
+            per,
+        };
+        self.writer.count(call).await
     }
 
     async fn release(&self, lease: Lease) -> Result<(), JournalError> {

@@ -5,14 +5,14 @@
 //! thread. What is taken, given back and written there happens one after the other, so that a lease
 //! cannot be lost between the check and the commit.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kasse_core::journal::{Lease, LeaseKey};
 
 #[derive(Debug)]
 pub(crate) struct Leases {
-    held: HashMap<LeaseKey, Lease>,
+    held: BTreeMap<LeaseKey, Lease>,
     epoch: u64,
 }
 
@@ -21,7 +21,7 @@ impl Leases {
     /// than those of all before, so that a lease from before is never taken for a new one.
     pub(crate) fn new(opened: u32) -> Self {
         Self {
-            held: HashMap::new(),
+            held: BTreeMap::new(),
             epoch: u64::from(opened) << 32,
         }
     }
@@ -49,6 +49,14 @@ impl Leases {
         if self.holds(lease) {
             self.held.remove(&lease.key);
         }
+    }
+
+    /// Is one held whose key begins so?
+    pub(crate) fn anyone_holds(&self, beginning: &LeaseKey, now: Timestamp) -> bool {
+        self.held
+            .range(beginning..)
+            .take_while(|(key, _)| key.as_str().starts_with(beginning.as_str()))
+            .any(|(_, held)| held.until > now)
     }
 
     /// Is it still the one that was taken last?

@@ -11,6 +11,7 @@
 //! (`leases`): nobody else can take one.
 
 mod apply;
+mod calls;
 mod connection;
 mod error;
 mod folder;

@@ -145,6 +145,7 @@ const STEPS: &[&str] = &[
 ",
     EXCHANGES,
     WEBHOOKS,
+    CALLS,
 ];
 
 /// What went between us and Vipps: the newest of each payment. And what the journal's figures are
@@ -203,6 +204,16 @@ const WEBHOOKS: &str = "
             + json_extract(doc, '$.sums.released.value');
     CREATE INDEX payments_capture ON payments (capture_by, account, reference)
         WHERE capture_by IS NOT NULL;
+";
+
+/// The calls of the last minute, to be counted against Vipps' limits.
+const CALLS: &str = "
+    CREATE TABLE calls (
+        key TEXT NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX calls_key ON calls (key, at);
+    CREATE INDEX calls_at ON calls (at);
 ";
 
 /// Brings the file to this program's version.

@@ -16,6 +16,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::apply::apply;
+use crate::calls::Call;
 use crate::error::{closed, journal_error};
 use crate::leases::Leases;
 
@@ -41,7 +42,19 @@ enum Message {
         lease: Lease,
         answer: oneshot::Sender<()>,
     },
+    AnyoneHolds {
+        beginning: LeaseKey,
+        now: Timestamp,
+        answer: oneshot::Sender<bool>,
+    },
+    Count {
+        call: Call,
+        answer: oneshot::Sender<Counted>,
+    },
 }
+
+/// What came of counting a call.
+type Counted = Result<Option<Timestamp>, JournalError>;
 
 /// The way to the thread. It ends when this is dropped, after all that waits is done.
 #[derive(Debug)]
@@ -89,6 +102,23 @@ impl WriterHandle {
         self.ask(|answer| Message::Release { lease, answer }).await
     }
 
+    pub(crate) async fn anyone_holds(
+        &self,
+        beginning: LeaseKey,
+        now: Timestamp,
+    ) -> Result<bool, JournalError> {
+        self.ask(|answer| Message::AnyoneHolds {
+            beginning,
+            now,
+            answer,
+        })
+        .await
+    }
+
+    pub(crate) async fn count(&self, call: Call) -> Counted {
+        self.ask(|answer| Message::Count { call, answer }).await?
+    }
+
     /// How many commits there were since it was opened.
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
@@ -123,6 +153,8 @@ enum Answer {
     ),
     Lease(oneshot::Sender<Option<Lease>>, Option<Lease>),
     Released(oneshot::Sender<()>),
+    Held(oneshot::Sender<bool>, bool),
+    Counted(oneshot::Sender<Counted>, Counted),
 }
 
 struct Writer {
@@ -186,6 +218,18 @@ impl Writer {
                     self.leases.release(&lease);
                     answers.push(Answer::Released(answer));
                 }
+                Message::AnyoneHolds {
+                    beginning,
+                    now,
+                    answer,
+                } => {
+                    let held = self.leases.anyone_holds(&beginning, now);
+                    answers.push(Answer::Held(answer, held));
+                }
+                Message::Count { call, answer } => {
+                    let counted = self.savepoint(&mut answers, |db| call.count(db));
+                    answers.push(Answer::Counted(answer, counted));
+                }
             }
         }
         self.commit(&mut answers);
@@ -201,6 +245,8 @@ impl Writer {
                     }
                 }
                 Answer::Released(answer) => drop(answer.send(())),
+                Answer::Held(answer, held) => drop(answer.send(held)),
+                Answer::Counted(answer, counted) => drop(answer.send(counted)),
             }
         }
     }
@@ -213,15 +259,30 @@ impl Writer {
         if batch.writes.is_empty() {
             return Ok(());
         }
+        let result = self.savepoint(before, |connection| {
+            let mut writes = batch.writes.iter();
+            writes.try_for_each(|write| apply(connection, write))
+        });
+        let erases = |write: &Write| matches!(write, Write::Erase(_));
+        if result.is_ok() && batch.writes.iter().any(erases) {
+            self.erased = true;
+        }
+        result
+    }
+
+    /// Does something in the group's transaction, whole or not at all.
+    fn savepoint<T>(
+        &mut self,
+        before: &mut [Answer],
+        work: impl FnOnce(&Connection) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
         if self.connection.is_autocommit() {
             self.sql("BEGIN IMMEDIATE")?;
         }
         let result = self.sql("SAVEPOINT batch").and_then(|()| {
-            batch
-                .writes
-                .iter()
-                .try_for_each(|write| apply(&self.connection, write))?;
-            self.sql("RELEASE batch")
+            let done = work(&self.connection)?;
+            self.sql("RELEASE batch")?;
+            Ok(done)
         });
         if let Err(error) = &result {
             // A full disk or an I/O error can end the whole transaction: then what the group did
@@ -231,12 +292,6 @@ impl Writer {
             {
                 self.undo(before, error);
             }
-        } else if batch
-            .writes
-            .iter()
-            .any(|write| matches!(write, Write::Erase(_)))
-        {
-            self.erased = true;
         }
         result
     }
@@ -271,8 +326,10 @@ impl Writer {
             other => JournalError::Unavailable(other.to_string()),
         };
         for answer in answers {
-            if let Answer::Write(_, result @ Ok(())) = answer {
-                *result = Err(why.clone());
+            match answer {
+                Answer::Write(_, result @ Ok(())) => *result = Err(why.clone()),
+                Answer::Counted(_, counted @ Ok(None)) => *counted = Err(why.clone()),
+                _ => {}
             }
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::routing::get;
 use jiff::SignedDuration;
-use kasse_core::api::{ApiError, Caller, PaymentApi, System, Wire};
+use kasse_core::api::{ApiError, Caller, MemoryLimits, PaymentApi, System, Wire};
 use kasse_core::flow::{Step, StepKind, Unobserved};
 use kasse_core::journal::MemoryJournal;
 use kasse_core::{Account, ApiKind, Context, Currency, Environment, Reference, after};
@@ -241,6 +241,7 @@ impl Doctor<'_> {
             let caller = Caller {
                 account: Arc::new(account.clone()),
                 system: system.clone(),
+                limits: Arc::new(MemoryLimits::default()),
             };
             let tried = ecom.try_keys(self.cx, &caller).await;
             if let Some(date) = tried.date {

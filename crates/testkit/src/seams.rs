@@ -255,6 +255,24 @@ impl Journal for MortalJournal {
         self.journal.acquire(key, now, until).await
     }
 
+    async fn anyone_holds(
+        &self,
+        beginning: &LeaseKey,
+        now: Timestamp,
+    ) -> Result<bool, JournalError> {
+        self.journal.anyone_holds(beginning, now).await
+    }
+
+    async fn count(
+        &self,
+        key: &str,
+        now: Timestamp,
+        most: usize,
+        per: Duration,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        self.journal.count(key, now, most, per).await
+    }
+
     async fn release(&self, lease: Lease) -> Result<(), JournalError> {
         self.journal.release(lease).await
     }

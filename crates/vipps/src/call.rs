@@ -11,7 +11,7 @@ use kasse_core::api::{ApiError, Caller, Cancellation, Modification};
 use kasse_core::{Context, Error, Reference};
 
 use crate::headers;
-use crate::limits::{Counted, Limits};
+use crate::limits::Counted;
 use crate::outcome;
 use crate::token::{Purpose, Tokens};
 
@@ -20,11 +20,10 @@ pub(crate) const ACT: Duration = Duration::from_secs(30);
 /// How long a read may take.
 pub(crate) const READ: Duration = Duration::from_secs(10);
 
-/// What all APIs of one process share: the access tokens, and the counters of the rate limits.
+/// What all APIs of one process share: the access tokens.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shared {
     tokens: Arc<Tokens>,
-    limits: Arc<Limits>,
 }
 
 /// One call.
@@ -108,22 +107,11 @@ impl Shared {
             subject,
         };
         let reference = call.reference.map(tracing::field::display);
-        let limited = |until| outcome::limited(subject, until);
-        let counted = call.reference.zip(call.counted);
-        if let Some((reference, counted)) = counted {
-            // Before a token is fetched: nothing at all is sent for a call that has to wait.
-            self.limits
-                .ready(cx.now(), caller, reference, counted)
-                .map_err(limited)?;
-        }
         let mut token = self.tokens.get(cx, caller, purpose).await?;
         let mut renewed = false;
         loop {
-            if let Some((reference, counted)) = counted {
-                self.limits
-                    .take(cx.now(), caller, reference, counted)
-                    .map_err(limited)?;
-            }
+            // After the token: what cannot be sent for want of one does not count.
+            call.count(cx, caller).await?;
             let mut request = request.clone();
             headers::authorise(&mut request, token.value()).map_err(ApiError::Refused)?;
             let answer = cx.send(request, call.limit).await.map_err(|problem| {
@@ -161,6 +149,21 @@ impl Shared {
 }
 
 impl Call<'_> {
+    /// Counts it against its limit.
+    async fn count(&self, cx: &Context, caller: &Caller) -> Result<(), ApiError> {
+        let Some((reference, counted)) = self.reference.zip(self.counted) else {
+            return Ok(());
+        };
+        match counted.take(cx.now(), caller, reference).await {
+            Ok(None) => Ok(()),
+            Ok(Some(until)) => Err(outcome::limited(&self.subject, until)),
+            Err(error) => Err(ApiError::Again {
+                error: error.into(),
+                after: None,
+            }),
+        }
+    }
+
     /// What the answer means, said to the log too.
     pub(crate) fn refused(&self, cx: &Context, answer: &Response<Bytes>) -> ApiError {
         let error = (self.refusal)(answer, cx.now(), &self.subject);

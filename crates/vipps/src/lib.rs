@@ -25,7 +25,7 @@
 //! | [`userinfo`] | who paid |
 //! | `problem` | the form of errors that all APIs but eCom have |
 //! | `token` | the access token: cached, fetched by one caller at a time |
-//! | `limits` | Vipps' rate limits, kept before anything is sent |
+//! | `limits` | Vipps' rate limits, counted before anything is sent, by whatever the caller gives |
 
 mod call;
 pub mod ecom;

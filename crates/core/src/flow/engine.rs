@@ -1,23 +1,28 @@
 //! The engine's calls: read by its adapter, done by the flow, answered in the engine's shape and in
 //! its time.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use http::{Request, Response};
+use jiff::Timestamp;
 
 use super::Flow;
 use super::inbound::refusal;
 use crate::context::{after, span};
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::{OrderRef, ShopId};
+use crate::journal::{JournalError, Lease, LeaseKey};
 use crate::provider::{ANSWER_WITHIN, Adapter, Ask, Initiate, Outcome, Target, Verb};
 
 /// The shop is told so long after the engine was answered at the earliest.
 const BREATH: Duration = Duration::from_millis(200);
+
+/// So many calls of one order's engine are noted at the same time.
+const CALLS: usize = 8;
 
 impl Flow {
     /// Answers an engine. The path of `request` is what follows `/engine/{shop}`.
@@ -38,9 +43,12 @@ impl Flow {
             return response.clone();
         }
         let at = ask.at.clone();
-        let waiting = Waiting::new(self, &at);
+        let answer_by = ask
+            .answer_by
+            .unwrap_or_else(|| after(cx.now(), ANSWER_WITHIN));
+        let waits = self.waits(&at, after(answer_by, BREATH)).await;
         let outcome = if ask.at.shop == *shop {
-            self.act(&adapter, &ask).await
+            self.act(&adapter, &ask, answer_by).await
         } else {
             Outcome::Refused(Error::bug(
                 "Nothing was done",
@@ -54,13 +62,15 @@ impl Flow {
             tracing::info!(%shop, order = %at.order, error = %error, "refused");
         }
         let answer = adapter.answer(&ask, &outcome);
-        drop(waiting);
+        if let Some(waits) = waits {
+            self.release(waits).await;
+        }
         self.tell_soon(at, BREATH);
         answer
     }
 
     /// Does what was asked, until the engine stops waiting. What is under way then goes on.
-    async fn act(&self, adapter: &Arc<dyn Adapter>, ask: &Ask) -> Outcome {
+    async fn act(&self, adapter: &Arc<dyn Adapter>, ask: &Ask, answer_by: Timestamp) -> Outcome {
         let cx = self.inner.cx.clone();
         let target = Target {
             at: ask.at.clone(),
@@ -74,9 +84,6 @@ impl Flow {
                 Err(error) => Outcome::Refused(error),
             };
         }
-        let answer_by = ask
-            .answer_by
-            .unwrap_or_else(|| after(cx.now(), ANSWER_WITHIN));
         let (adapter, verb) = (adapter.clone(), ask.verb.clone());
         let (work, ended) = {
             let (cx, target) = (cx.clone(), target.clone());
@@ -117,51 +124,30 @@ impl Flow {
         }
     }
 
-    /// Does the engine of this order wait for an answer of ours?
-    pub(super) fn engine_waits(&self, order: &OrderRef) -> bool {
-        let waiting = self
-            .inner
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        waiting.contains_key(order)
+    /// Does the engine of this order wait for an answer of ours, on whatever server?
+    pub(super) async fn engine_waits(&self, order: &OrderRef) -> Result<bool, JournalError> {
+        let calls = LeaseKey::engine_of(order);
+        self.inner
+            .journal
+            .anyone_holds(&calls, self.inner.cx.now())
+            .await
     }
-}
 
-/// The engine waits as long as this lives.
-struct Waiting {
-    flow: Flow,
-    order: OrderRef,
-}
-
-impl Waiting {
-    fn new(flow: &Flow, order: &OrderRef) -> Self {
-        let mut waiting = flow
-            .inner
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *waiting.entry(order.clone()).or_insert(0) += 1;
-        Self {
-            flow: flow.clone(),
-            order: order.clone(),
-        }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let mut waiting = self
-            .flow
-            .inner
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = waiting.get_mut(&self.order) {
-            *count -= 1;
-            if *count == 0 {
-                waiting.remove(&self.order);
+    /// From now on the engine of this order waits, until then at the latest. Where the journal cannot
+    /// be used nothing is told either.
+    async fn waits(&self, order: &OrderRef, until: Timestamp) -> Option<Lease> {
+        let now = self.inner.cx.now();
+        for number in 0..CALLS {
+            let call = LeaseKey::engine(order, number);
+            match self.inner.journal.acquire(&call, now, until).await {
+                Ok(None) => {}
+                Ok(taken) => return taken,
+                Err(error) => {
+                    tracing::warn!(%order, %error, "the journal could not note that the engine waits");
+                    return None;
+                }
             }
         }
+        None
     }
 }

@@ -335,7 +335,7 @@ impl Flow {
             crate::shipping::check_options(&order.deliveries, order.amount.currency)?;
             return Ok(name_options(order.deliveries.clone(), 1));
         }
-        if self.engine_waits(&order.at) {
+        if self.engine_waits(&order.at).await? {
             return Err(Error::bug(
                 format!("Order {} cannot be paid by express", order.at.order),
                 "the adapter gave no deliveries with it, and the engine cannot be asked while it waits.",

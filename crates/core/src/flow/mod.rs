@@ -33,7 +33,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
-use crate::api::{Caller, PaymentApi, Wire};
+use crate::api::{Caller, Limits, PaymentApi, Wire};
 use crate::context::{Context, Task, after};
 use crate::error::{Error, ErrorKind, Language, Who};
 use crate::ids::{AccountId, OrderRef, ShopId};
@@ -41,6 +41,7 @@ use crate::journal::{
     Batch, Command, CommandState, Delivery, Exchange, Figures, Filter, InboxItem, Journal,
     JournalError, Lease, LeaseKey, Placed, Quote, Write,
 };
+use crate::limits::JournalLimits;
 use crate::payment::{Account, ApiKind, Note, Payment, PaymentEvent, PaymentId, Personal};
 use crate::provider::{Adapter, Initiate, Outcome, Part, Target};
 use crate::reference::{Reference, ReferencePrefix};
@@ -76,8 +77,8 @@ struct Inner {
     wire: Wire,
     accounts: HashMap<AccountId, Arc<Account>>,
     shops: RwLock<HashMap<ShopId, Arc<Entry>>>,
-    /// Orders whose engine waits for our answer, and how many of its calls.
-    waiting: Mutex<HashMap<OrderRef, usize>>,
+    /// Counts what is asked of Vipps.
+    limits: Arc<dyn Limits>,
     /// Payments of which Vipps has not said all yet, and since when: read again soon, for a minute at
     /// the most. After a restart that minute begins anew.
     late: Mutex<HashMap<PaymentId, Timestamp>>,
@@ -186,11 +187,11 @@ impl Flow {
             inner: Arc::new(Inner {
                 options,
                 cx: context,
+                limits: Arc::new(JournalLimits(Arc::clone(&journal))),
                 journal,
                 wire: wire.into(),
                 accounts,
                 shops: RwLock::default(),
-                waiting: Mutex::default(),
                 late: Mutex::default(),
                 notes: exchanges::Notes::default(),
             }),
@@ -422,6 +423,7 @@ impl Flow {
         Ok(Caller {
             account: account.clone(),
             system: entry.adapter.system(),
+            limits: Arc::clone(&self.inner.limits),
         })
     }
 

@@ -52,7 +52,7 @@ impl Flow {
         order: &OrderRef,
     ) -> Result<Next, Error> {
         // While the engine waits for our answer we do not call it.
-        if self.engine_waits(order) {
+        if self.engine_waits(order).await? {
             return Ok(Next::Wait);
         }
         let deliveries = self.inner.journal.deliveries(order).await?;
@@ -110,7 +110,7 @@ impl Flow {
             }
         }
         // It may have begun to wait while its order was read.
-        if self.engine_waits(&order) {
+        if self.engine_waits(&order).await? {
             return Ok(Next::Wait);
         }
         if crate::mutants::on("noted-before-told") {

@@ -212,6 +212,7 @@ impl Flow {
         Ok(Caller {
             account: keys.clone(),
             system: entry.adapter.system(),
+            limits: std::sync::Arc::clone(&self.inner.limits),
         })
     }
 }

@@ -1,8 +1,9 @@
 //! A journal in memory: for tests and for a demonstration that keeps nothing. It does what the
 //! durable ones do, less the disk.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::context::before;
 use crate::ids::{CallerKey, DeliveryId, OrderRef, ShopId, Slot};
+use crate::limits::Calls;
 use crate::payment::{Payment, PaymentEvent, PaymentId, PaymentState, Personal};
 use crate::reference::Reference;
 
@@ -25,8 +27,9 @@ pub struct MemoryJournal {
 
 #[derive(Debug, Default)]
 struct State {
-    held: HashMap<LeaseKey, Lease>,
+    held: BTreeMap<LeaseKey, Lease>,
     epoch: u64,
+    calls: Calls,
     tables: Tables,
 }
 
@@ -294,6 +297,29 @@ impl Journal for MemoryJournal {
         };
         state.held.insert(key.clone(), lease.clone());
         Ok(Some(lease))
+    }
+
+    async fn anyone_holds(
+        &self,
+        beginning: &LeaseKey,
+        now: Timestamp,
+    ) -> Result<bool, JournalError> {
+        let state = self.state();
+        let mut begin_so = state
+            .held
+            .range(beginning..)
+            .take_while(|(key, _)| key.as_str().starts_with(beginning.as_str()));
+        Ok(begin_so.any(|(_, lease)| lease.until > now))
+    }
+
+    async fn count(
+        &self,
+        key: &str,
+        now: Timestamp,
+        most: usize,
+        per: Duration,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        Ok(self.state().calls.take(key, now, most, per))
     }
 
     async fn release(&self, lease: Lease) -> Result<(), JournalError> {

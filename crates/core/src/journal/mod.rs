@@ -13,6 +13,7 @@ pub mod suite;
 mod webhooks;
 
 use std::fmt::{self, Debug};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -50,7 +51,7 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// Does a batch.
     ///
     /// # Errors
-    /// See [`JournalError`]. On any error nothing was changed.
+    /// See [`JournalError`]. On any error but [`JournalError::Unsure`] nothing was changed.
     async fn write(&self, batch: Batch) -> Result<(), JournalError>;
 
     /// Takes a lease, if nobody has it, until `until` at the latest.
@@ -63,6 +64,31 @@ pub trait Journal: Debug + Send + Sync + 'static {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Lease>, JournalError>;
+
+    /// Is a lease held whose key begins so?
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn anyone_holds(
+        &self,
+        beginning: &LeaseKey,
+        now: Timestamp,
+    ) -> Result<bool, JournalError>;
+
+    /// Counts a call against a limit: `most` with one key within `per`, which is a minute at the
+    /// most; for all servers of this journal together, and beyond a crash. `None`: it is counted,
+    /// and may be made. Otherwise: when it may be at the earliest; nothing is counted. A call that
+    /// was counted at a later time than `now` counts no more: a clock was set back.
+    ///
+    /// # Errors
+    /// See [`JournalError`]: it must not be made.
+    async fn count(
+        &self,
+        key: &str,
+        now: Timestamp,
+        most: usize,
+        per: Duration,
+    ) -> Result<Option<Timestamp>, JournalError>;
 
     /// Gives a lease back. One that was lost already is ignored.
     ///
@@ -273,6 +299,17 @@ impl LeaseKey {
     /// For telling the shop about an order.
     pub fn delivery(at: &OrderRef) -> Self {
         Self(format!("delivery {at}"))
+    }
+
+    /// For one call of an order's engine, as long as it waits for our answer. Calls at the same time
+    /// have numbers of their own: that any is held is what others look at.
+    pub fn engine(at: &OrderRef, number: usize) -> Self {
+        Self(format!("engine {at}\n{number}"))
+    }
+
+    /// What the keys of all calls of an order's engine begin with.
+    pub fn engine_of(at: &OrderRef) -> Self {
+        Self(format!("engine {at}\n"))
     }
 
     /// For registering webhooks of a sales unit.
@@ -661,6 +698,9 @@ pub enum JournalError {
     /// The disk is full, the file is read-only, the database is away.
     #[error("the journal cannot be used: {0}")]
     Unavailable(String),
+    /// It may have been written, or not: the connection to the database broke while it was.
+    #[error("whether the journal has it is not known: {0}")]
+    Unsure(String),
     /// What is stored cannot be read.
     #[error("the journal holds something unreadable: {0}")]
     Corrupt(String),
@@ -675,6 +715,13 @@ impl From<JournalError> for Error {
                 "It was not done",
                 format!("something else is being done with it: {error}."),
                 "Try again in a moment.",
+            ),
+            JournalError::Unsure(_) => Self::new(
+                ErrorKind::Journal,
+                Who::Nobody,
+                "It may be under way, or not",
+                format!("{error}."),
+                "Ask again with the same key: what is under way is joined, and not done twice.",
             ),
             JournalError::Unavailable(_) | JournalError::Corrupt(_) => Self::new(
                 ErrorKind::Journal,

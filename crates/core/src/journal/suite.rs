@@ -106,6 +106,9 @@ pub const RECORD_CASES: &[(&str, Case)] = cases![
     what_was_heard_last_never_goes_back,
     a_stray_is_kept_once_and_the_newest_come_first,
     strays_give_way_by_age_and_number,
+    a_limit_is_full_until_its_first_call_is_old,
+    of_many_calls_at_once_no_more_are_counted_than_may_be,
+    a_clock_that_was_set_back_blocks_nothing,
 ];
 
 /// The cases about leases, and about batches under them.
@@ -118,6 +121,7 @@ pub const LEASE_CASES: &[(&str, Case)] = cases![
     a_batch_under_a_lease_that_was_given_back_changes_nothing,
     each_lease_of_a_batch_must_be_held,
     a_lost_lease_given_back_leaves_the_new_holder_alone,
+    that_anyone_holds_a_lease_is_seen,
 ];
 
 /// Runs all cases, each over a new, empty journal.
@@ -2232,6 +2236,67 @@ async fn strays_give_way_by_age_and_number(journal: Subject) {
     let last = of.next_back().unwrap();
     assert_eq!(last.reference, "many-1", "the oldest gave way");
     assert_eq!(strays.last(), Some(&other), "another account's are its own");
+}
+
+/// Counts a call at a second: two of a key in ten seconds.
+async fn count(journal: &Subject, key: &str, now: i64) -> Option<Timestamp> {
+    let per = std::time::Duration::from_secs(10);
+    journal.count(key, at(now), 2, per).await.unwrap()
+}
+
+async fn a_limit_is_full_until_its_first_call_is_old(journal: Subject) {
+    assert_eq!(count(&journal, "read acme-1001", 0).await, None);
+    assert_eq!(count(&journal, "read acme-1001", 4).await, None);
+    for now in [4, 5, 9] {
+        let full = count(&journal, "read acme-1001", now).await;
+        assert_eq!(full, Some(at(10)), "{now}");
+    }
+    // Other keys have limits of their own, however alike they look.
+    assert_eq!(count(&journal, "read acme-100", 9).await, None);
+    assert_eq!(count(&journal, "READ acme-1001", 9).await, None);
+    // What was refused was not counted.
+    assert_eq!(count(&journal, "read acme-1001", 10).await, None);
+    assert_eq!(count(&journal, "read acme-1001", 13).await, Some(at(14)));
+    assert_eq!(count(&journal, "read acme-1001", 14).await, None);
+    assert_eq!(count(&journal, "read acme-1001", 500).await, None);
+}
+
+async fn of_many_calls_at_once_no_more_are_counted_than_may_be(journal: Subject) {
+    let counted = join_all((0..20).map(|_| count(&journal, "modify acme-1001", 7))).await;
+    let went = counted.iter().filter(|full| full.is_none()).count();
+    assert_eq!(went, 2);
+    assert!(counted.into_iter().flatten().all(|full| full == at(17)));
+}
+
+async fn a_clock_that_was_set_back_blocks_nothing(journal: Subject) {
+    assert_eq!(count(&journal, "read acme-1001", 1000).await, None);
+    assert_eq!(count(&journal, "read acme-1001", 1000).await, None);
+    assert_eq!(
+        count(&journal, "read acme-1001", 1000).await,
+        Some(at(1010))
+    );
+    assert_eq!(count(&journal, "read acme-1001", 5).await, None);
+}
+
+async fn that_anyone_holds_a_lease_is_seen(journal: Subject) {
+    let (ours, longer) = (order("1001"), order("10011"));
+    let waits = async |at: &OrderRef, now: i64| {
+        let calls = LeaseKey::engine_of(at);
+        journal.anyone_holds(&calls, self::at(now)).await.unwrap()
+    };
+    assert!(!waits(&ours, 0).await);
+    taken(&journal, &LeaseKey::engine(&longer, 0), 0, 99).await;
+    taken(&journal, &LeaseKey::order(&ours), 0, 99).await;
+    assert!(!waits(&ours, 0).await && waits(&longer, 0).await);
+    let first = taken(&journal, &LeaseKey::engine(&ours, 0), 0, 10).await;
+    let second = taken(&journal, &LeaseKey::engine(&ours, 1), 0, 20).await;
+    journal.release(first).await.unwrap();
+    assert!(waits(&ours, 1).await);
+    journal.release(second).await.unwrap();
+    assert!(!waits(&ours, 1).await);
+    // One that ran out is nobody's, though nobody gave it back.
+    taken(&journal, &LeaseKey::engine(&ours, 0), 1, 10).await;
+    assert!(!waits(&ours, 10).await);
 }
 
 async fn taken(journal: &Subject, key: &LeaseKey, now: i64, until: i64) -> Lease {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -135,6 +136,22 @@ impl Journal for Reopened {
         until: Timestamp,
     ) -> Result<Option<Lease>, JournalError> {
         reopened!(self, acquire(key, now, until))
+    }
+    async fn anyone_holds(
+        &self,
+        beginning: &LeaseKey,
+        now: Timestamp,
+    ) -> Result<bool, JournalError> {
+        reopened!(self, anyone_holds(beginning, now))
+    }
+    async fn count(
+        &self,
+        key: &str,
+        now: Timestamp,
+        most: usize,
+        per: Duration,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        reopened!(self, count(key, now, most, per))
     }
     async fn release(&self, lease: Lease) -> Result<(), JournalError> {
         reopened!(self, release(lease))

@@ -372,6 +372,8 @@ macro_rules! broken {
 broken! {
     write(Batch) -> ();
     acquire(&LeaseKey, Timestamp, Timestamp) -> Option<Lease>;
+    anyone_holds(&LeaseKey, Timestamp) -> bool;
+    count(&str, Timestamp, usize, Duration) -> Option<Timestamp>;
     release(Lease) -> ();
     payment(&PaymentId) -> Option<Payment>;
     find(&ShopId, &Reference) -> Option<Payment>;

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
-use kasse_core::api::{Caller, Cancellation, Initiation, Modification, PaymentApi, System, Urls};
+use kasse_core::api::{
+    Caller, Cancellation, Initiation, MemoryLimits, Modification, PaymentApi, System, Urls,
+};
 use kasse_core::{
     Account, AccountId, Buyer, Context, CountedIds, Currency, DeliveryKind, Environment, Express,
     IdempotencyKey, Line, LineId, LineKind, Money, Msn, Order, OrderId, OrderRef, QuotedOption,
@@ -204,6 +206,7 @@ pub(crate) fn caller_in(environment: Environment) -> Caller {
             late_capture: false,
         }),
         system: System::new("acme", "3.1.2", "acme-webshop", "4.5.6").unwrap(),
+        limits: Arc::new(MemoryLimits::default()),
     }
 }
 

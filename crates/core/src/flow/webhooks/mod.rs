@@ -189,6 +189,7 @@ impl Flow {
                 caller: Caller {
                     account: first.clone(),
                     system,
+                    limits: std::sync::Arc::clone(&self.inner.limits),
                 },
             });
         }
