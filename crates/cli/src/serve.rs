@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use kasse_server::{Config, Service, logs};
+use kasse_server::{Config, Service, logs, raise_open_files};
 
 use crate::output::say;
 use crate::{Failed, stop};
@@ -67,6 +67,7 @@ pub(crate) async fn run(serve: Serve) -> Result<(), Failed> {
     let _logging = logs::init(config.server.log, config.server.log_level)
         .map_err(|error| Failed::because(format!("the log cannot be begun: {error}")))?;
     let mut stop = stop::signal()?;
+    raise_open_files();
     let service = Service::start(config)
         .await
         .map_err(|error| Failed::because(error.to_string()))?;

@@ -526,6 +526,7 @@ impl Doctor<'_> {
         let serving = tokio::spawn(listen::serve(
             listener,
             router,
+            listen::here(),
             stopping,
             Duration::from_secs(1),
         ));

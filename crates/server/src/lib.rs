@@ -17,12 +17,16 @@
 
 pub mod admin;
 pub mod config;
+mod descriptors;
 pub mod doctor;
+mod gate;
+mod hasty;
 mod http;
 mod listen;
 pub mod logs;
 mod meeting;
 mod metrics;
+mod places;
 mod problem;
 mod reach;
 mod registering;
@@ -33,4 +37,5 @@ mod traces;
 pub mod v1;
 
 pub use config::{Config, ConfigError, Problem, Severity, check};
+pub use descriptors::raise_open_files;
 pub use service::{Parts, Service, StartError};

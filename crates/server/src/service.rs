@@ -232,6 +232,7 @@ impl Service {
                 tokio::spawn(listen::serve(
                     listener,
                     http::router(door, api),
+                    listen::at_the_door(),
                     stopping.clone(),
                     GRACE,
                 )),
@@ -241,6 +242,7 @@ impl Service {
                 tokio::spawn(listen::serve(
                     admin_listener,
                     admin::router(admin),
+                    listen::here(),
                     stopping.clone(),
                     GRACE,
                 )),

@@ -1,5 +1,6 @@
 //! The admin door's answers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use axum::extract::{Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST};
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kasse_core::flow::ApplyWebhooks;
 use kasse_core::{
@@ -68,6 +70,24 @@ pub(crate) fn router(admin: Admin) -> Router {
         // changes at each start.
         .route("/metrics", get(metrics))
         .with_state(admin)
+        .layer(middleware::from_fn(from_here))
+}
+
+/// Lets in who asks for this machine. A page in a browser on it may have a name that leads here, and
+/// reads what is answered: it asks for that name.
+async fn from_here(request: Request, next: Next) -> Response {
+    let is_here = |host: &HeaderValue| {
+        let host = host.to_str().ok().and_then(|host| host.parse().ok());
+        host.is_some_and(|host: Authority| {
+            let name = host.host().trim_matches(['[', ']']);
+            name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+        })
+    };
+    if request.headers().get(HOST).is_none_or(is_here) {
+        next.run(request).await
+    } else {
+        StatusCode::MISDIRECTED_REQUEST.into_response()
+    }
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {

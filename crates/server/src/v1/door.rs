@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::Api;
 use crate::problem::{ProblemDetails, too_many, unauthorised};
@@ -18,9 +18,7 @@ pub(super) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = request
-        .headers()
-        .get(AUTHORIZATION)
+    let caller = only(request.headers(), &AUTHORIZATION)
         .and_then(|value| value.as_bytes().split_at_checked(SCHEME.len()))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME))
         .map(|(_, shown)| shown)
@@ -46,6 +44,13 @@ pub(super) async fn authenticate(
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
+}
+
+/// The value of a header that may be there once. Of two, somebody on the way here may have looked at
+/// the other.
+pub(super) fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 /// What was refused on the way (a body too large, a method that is not there, no time left) gets the

@@ -12,7 +12,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::header::{CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use kasse_core::journal::{Cursor, Filter};
 use kasse_core::{
     CallerKey, Context, Error, ErrorKind, Initiate, OrderRef, Outcome, Part, Reference, ShopFlow,
@@ -36,6 +36,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const QUOTE_WITHIN: Duration = Duration::from_secs(10);
 /// A caller's keys are told apart from those that the engine itself gives for its calls.
 const KEY_PREFIX: &str = "v1:";
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest `Idempotency-Key`.
 const LONGEST_KEY: usize = 100;
 /// No journal counts further.
@@ -364,8 +365,11 @@ impl Asked {
                 "Send an Idempotency-Key of 1 to 100 visible ASCII characters: a new one for each new ask, the same to repeat one.",
             )
         };
-        let Some(key) = self.headers.get("idempotency-key") else {
+        if !self.headers.contains_key(IDEMPOTENCY_KEY) {
             return Err(bad("there is no Idempotency-Key."));
+        }
+        let Some(key) = door::only(&self.headers, &IDEMPOTENCY_KEY) else {
+            return Err(bad("there is more than one Idempotency-Key."));
         };
         let visible = |key: &&str| {
             (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())

@@ -12,6 +12,7 @@ mod admin;
 mod bench;
 mod config;
 mod contract;
+mod hostile;
 mod serving;
 mod v1;
 mod webhooks;

@@ -554,6 +554,36 @@ async fn who_acts_gives_a_key_and_json() {
 }
 
 #[tokio::test]
+async fn what_is_said_twice_is_not_chosen_from() {
+    let stage = start().await;
+    let bearer = format!("Bearer {}", stage.fjord.key.expose_secret());
+    let other = format!("Bearer {}", stage.berg.key.expose_secret());
+    let capture = "/v1/payments/fjord-1001/capture";
+    let json = ("content-type", "application/json");
+    for (first, second) in [(&bearer, &other), (&other, &bearer), (&bearer, &bearer)] {
+        let headers = [
+            ("authorization", first.as_str()),
+            ("authorization", second.as_str()),
+            ("idempotency-key", "c-1"),
+            json,
+        ];
+        let answer = stage.send("POST", capture, &headers, "{}").await;
+        assert_eq!(answer.status(), 401);
+    }
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("idempotency-key", "c-1"),
+        ("idempotency-key", "c-2"),
+        json,
+    ];
+    let answer = stage.send("POST", capture, &headers, "{}").await;
+    assert_eq!(answer.status(), 400);
+    let payment = stage.get("/v1/payments/fjord-1001").await;
+    assert_eq!(payment["sums"]["captured"]["value"], 0);
+    stage.service.shutdown().await;
+}
+
+#[tokio::test]
 async fn without_its_journal_it_says_so() {
     let stage = start_with(Arc::new(bench::Broken)).await;
     for (method, path) in [ALL[0], ALL[2], ALL[3], ALL[4], ALL[8]] {
