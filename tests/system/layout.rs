@@ -153,3 +153,81 @@ fn the_plugins_that_are_linked_are_these() {
     folders.sort();
     assert_eq!(names, folders, "every crate in plugins/ is linked: {text}");
 }
+
+/// Where a secret is compared with what came from outside: each by `subtle`, whose time does not tell
+/// where the two differ.
+const COMPARED: [&str; 9] = [
+    "crates/core/src/flow/keys.rs",
+    "crates/core/src/piece.rs",
+    "crates/server/src/admin/routes.rs",
+    "crates/server/src/v1/keys.rs",
+    "crates/simulator/src/auth.rs",
+    "crates/vipps/src/signature.rs",
+    "plugins/demo-shop/src/shop/web/mod.rs",
+    "plugins/saleor/src/signature.rs",
+    "plugins/woocommerce/src/webhook.rs",
+];
+/// Where two secrets of the configuration itself are compared, and what is looked for in a report.
+const FROM_WITHIN: [&str; 2] = [
+    "crates/core/src/checklist/checks/x/privacy.rs",
+    "crates/server/src/config/check.rs",
+];
+
+#[test]
+fn secrets_are_compared_in_constant_time() {
+    let mut folders = vec![workspace().join("crates"), workspace().join("plugins")];
+    let (mut compared, mut looked_at) = (Vec::new(), 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(workspace()).unwrap();
+            let name = name.to_str().unwrap().replace('\\', "/");
+            if path.is_dir() {
+                let of_tests = [
+                    "/tests",
+                    "/stand_in",
+                    "/benches",
+                    "/node_modules",
+                    "/target",
+                ];
+                if !of_tests.iter().any(|end| name.ends_with(end)) {
+                    folders.push(path);
+                }
+                continue;
+            }
+            if !name.ends_with(".rs") || !name.contains("/src/") {
+                continue;
+            }
+            looked_at += 1;
+            let text = std::fs::read_to_string(&path).unwrap();
+            // Tests of a file stand at its end.
+            let text = text.split("#[cfg(test)]").next().unwrap();
+            if text.contains(".ct_eq(") {
+                compared.push(name.clone());
+            }
+            let plainly = |line: &&str| {
+                line.contains("expose_secret()")
+                    && [
+                        " == ",
+                        " != ",
+                        ".eq(",
+                        ".starts_with(",
+                        ".contains(",
+                        ".cmp(",
+                    ]
+                    .iter()
+                    .any(|word| line.contains(word))
+            };
+            if let Some(line) = text.lines().find(plainly) {
+                assert!(FROM_WITHIN.contains(&name.as_str()), "{name}: {line}");
+            }
+        }
+    }
+    for name in COMPARED {
+        assert!(
+            compared.iter().any(|known| known == name),
+            "{name}: {compared:?}"
+        );
+    }
+    assert!(looked_at > 100, "{looked_at}");
+}

@@ -16,6 +16,8 @@ mod callbacks;
 mod contract;
 #[cfg(target_os = "linux")]
 mod crashes;
+#[cfg(target_os = "linux")]
+mod crowd;
 #[path = "../differences.rs"]
 mod differences;
 mod engines;
@@ -24,6 +26,7 @@ mod layout;
 mod moved;
 mod same_cart;
 mod shops;
+mod strangers;
 mod support;
 mod v1;
 mod webhooks;

@@ -155,6 +155,26 @@ site_url = "http://127.0.0.1:{port}"
         }
     }
 
+    /// How many files and sockets the server has open, as Linux tells it.
+    pub fn open_files(&self) -> Option<usize> {
+        let server = self.server.as_ref()?;
+        let files = std::fs::read_dir(format!("/proc/{}/fd", server.id())).ok()?;
+        Some(files.count())
+    }
+
+    /// The server's memory, as Linux tells it.
+    pub fn memory(&self) -> Option<String> {
+        let server = self.server.as_ref()?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS"))?;
+        Some(
+            line.split_whitespace()
+                .skip(1)
+                .collect::<Vec<_>>()
+                .join(" "),
+        )
+    }
+
     pub fn log(&self) -> String {
         let log = std::fs::read_to_string(self.folder.join("log.txt")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();

@@ -114,3 +114,44 @@ impl InstallationKeys {
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Long, so that a comparison that stops at the first difference would take a thousandth.
+    const LONG: usize = 64 * 1024;
+
+    /// The shortest of many: whatever else the machine does only makes one longer.
+    fn shortest(a: &[u8], b: &[u8]) -> Duration {
+        let once = || {
+            let begun = Instant::now();
+            black_box(same(black_box(a), black_box(b)));
+            begun.elapsed()
+        };
+        (0..50).map(|_| once()).min().unwrap_or_default()
+    }
+
+    #[test]
+    fn comparing_takes_as_long_wherever_the_difference_is() {
+        let right = vec![7_u8; LONG];
+        let differs_at = |place: usize| {
+            let mut shown = right.clone();
+            shown[place] = 8;
+            assert!(!same(&right, &shown));
+            shortest(&right, &shown).as_nanos()
+        };
+        let (first, last) = (differs_at(0), differs_at(LONG - 1));
+        let equal = shortest(&right, &right.clone()).as_nanos();
+        assert!(same(&right, &right.clone()));
+        for (one, other) in [(first, last), (last, first), (first, equal), (equal, first)] {
+            assert!(
+                one < 3 * other,
+                "first {first} ns, last {last} ns, none {equal} ns"
+            );
+        }
+    }
+}
