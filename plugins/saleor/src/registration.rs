@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -54,6 +55,17 @@ struct Kept {
 #[derive(Debug)]
 pub(crate) struct Keeper {
     file: Option<PathBuf>,
+    /// A token is being tried.
+    busy: AtomicBool,
+}
+
+/// The trying of one token: until it is dropped, no other is tried.
+struct Turn<'k>(&'k AtomicBool);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 #[derive(Deserialize)]
@@ -65,7 +77,15 @@ impl Keeper {
     pub(crate) fn new(folder: Option<&Path>) -> Self {
         Self {
             file: folder.map(|folder| folder.join("saleor-app.json")),
+            busy: AtomicBool::new(false),
         }
+    }
+
+    /// Anybody can deliver a token, and Saleor is asked about each: one after the other, or whoever
+    /// sends thousands takes all connections that kasse may have.
+    fn turn(&self) -> Option<Turn<'_>> {
+        let was_busy = self.busy.swap(true, Ordering::Acquire);
+        (!was_busy).then(|| Turn(&self.busy))
     }
 
     /// The token for this Saleor, and which app it is there.
@@ -193,6 +213,10 @@ pub(crate) async fn register(
     else {
         let why = "there is no token in it".to_owned();
         return Err(refuse(StatusCode::BAD_REQUEST, "UNKNOWN_ERROR", why));
+    };
+    let Some(_turn) = keeper.turn() else {
+        let why = "another token is being tried".to_owned();
+        return Err(refuse(StatusCode::TOO_MANY_REQUESTS, "UNKNOWN_ERROR", why));
     };
     let about = client.about(cx, Some(&token)).await.map_err(|failure| {
         let why = failure.into_error("The token was not tried").to_string();

@@ -1,6 +1,7 @@
 //! How kasse becomes an app: the manifest, the token, and where that is kept.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -188,6 +189,25 @@ async fn only_the_configured_saleor_may_deliver_one() {
     *long.body_mut() = json!({ "auth_token": "x".repeat(501) }).to_string().into();
     assert_eq!(answered(&stage, &long).await.0, StatusCode::BAD_REQUEST);
     assert!(stage.saleor.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn saleor_is_asked_about_one_token_at_a_time() {
+    let folder = Folder::new("turns");
+    let stage = stage(&folder);
+    *stage.saleor.slow.lock().unwrap() = Duration::from_secs(2);
+    stage.about("3.23.28", APP);
+    let call = delivery(API);
+    // Whoever sends many of them costs Saleor, and kasse's connections, one.
+    let (first, second) = tokio::join!(answered(&stage, &call), answered(&stage, &call));
+    assert_eq!((first.0, second.0.as_u16()), (StatusCode::OK, 429));
+    assert_eq!(stage.saleor.asked.lock().unwrap().len(), 1);
+    // And then it is free again, also after one that failed.
+    let version = json!({ "version": "3.23.28" });
+    for _ in 0..2 {
+        stage.replies(json!({ "data": { "shop": version, "app": null } }));
+        assert_eq!(answered(&stage, &call).await.0, StatusCode::UNAUTHORIZED);
+    }
 }
 
 #[tokio::test(start_paused = true)]
