@@ -155,7 +155,7 @@ pub struct Initiation {
 }
 
 /// Where Vipps calls us, and sends the customer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Urls {
     /// Under it Vipps calls us: eCom adds `/v2/payments/{orderId}` (and `/shippingDetails`) itself.
     /// What follows it is what [`PaymentApi::inbound`] reads.
@@ -163,8 +163,17 @@ pub struct Urls {
     /// Consent removals: Vipps adds `/v2/consents/{userId}`. It holds an unguessable segment,
     /// since Vipps sends no token there.
     pub consent: Url,
-    /// Our return page for this payment.
+    /// Our return page for this payment. Its last segment cannot be guessed either.
     pub back: Url,
+}
+
+impl Debug for Urls {
+    // Two of them hold what nobody else may know.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Urls")
+            .field("callback", &self.callback.as_str())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A capture or a refund.
@@ -197,7 +206,7 @@ pub struct Cancellation {
 }
 
 /// What Vipps says of a payment: the truth.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Truth {
     /// How far it is.
     pub state: TruthState,
@@ -216,6 +225,20 @@ pub struct Truth {
     pub redirect: Option<Url>,
     /// Until when Vipps guarantees that a capture succeeds ("captureGuaranteedUntil").
     pub guaranteed_until: Option<Timestamp>,
+}
+
+impl Debug for Truth {
+    // Not the address where it is paid, and nothing personal.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Truth")
+            .field("state", &self.state)
+            .field("sums", &self.sums)
+            .field("operations", &self.operations)
+            .field("delivery", &self.delivery)
+            .field("incomplete", &self.incomplete)
+            .field("guaranteed_until", &self.guaranteed_until)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Truth {

@@ -19,6 +19,19 @@ pub struct IdError {
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $check:expr) => {
+        hidden_id!($(#[$doc])* $name, $what, $rule, $check);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+/// The same without Debug, for what is not to be shown whole.
+macro_rules! hidden_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -48,12 +61,6 @@ macro_rules! text_id {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&self.0, f)
             }
         }
 
@@ -144,7 +151,7 @@ text_id!(
     /// A note of what went between us and Vipps.
     ExchangeId, "exchange id", "1 to 64 characters, none a control character", |t| opaque(t, 64)
 );
-text_id!(
+hidden_id!(
     /// The unguessable end of an address that Vipps sends webhooks to.
     Slot, "slot", "32 of 0-9 and a-f", |t| {
         t.len() == 32 && t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
@@ -154,6 +161,19 @@ text_id!(
     /// One thing the shop has still to be told.
     DeliveryId, "delivery id", "1 to 220 characters, none a control character", |t| opaque(t, 220)
 );
+
+impl Slot {
+    /// For people: its beginning alone.
+    pub(crate) fn shown(&self) -> String {
+        format!("{}…", self.0.get(..6).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
 
 /// Where an order is: the shop, and the engine's id there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use crate::reference::hex;
 use crate::shipping::ShippingOption;
 
 /// What the shop wants paid, as it stands now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// Where it is.
     pub at: OrderRef,
@@ -34,6 +34,21 @@ pub struct Order {
     pub deliveries: Vec<ShippingOption>,
     /// The shop's page that the customer comes to afterwards, whatever the result.
     pub return_to: Url,
+}
+
+impl std::fmt::Debug for Order {
+    // Not the shop's page: many engines show an order to whoever has its address.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Order")
+            .field("at", &self.at)
+            .field("amount", &self.amount)
+            .field("lines", &self.lines)
+            .field("text", &self.text)
+            .field("buyer", &self.buyer)
+            .field("express", &self.express)
+            .field("deliveries", &self.deliveries)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How the deliveries of an express order are offered.

@@ -17,7 +17,7 @@ pub const STRAYS_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// An address that we registered for Vipps' webhooks, or were about to. Each is kept for good: once
 /// its address was given out, what comes there is taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
     /// The unguessable end of its address, and its id here.
     pub slot: Slot,
@@ -44,12 +44,29 @@ pub struct Registration {
     pub last: Option<Timestamp>,
 }
 
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
+            .field("slot", &self.slot)
+            .field("account", &self.account)
+            .field("msn", &self.msn)
+            .field("base", &self.base)
+            .field("url", &self.shown_url())
+            .field("events", &self.events)
+            .field("vipps_id", &self.vipps_id)
+            .field("secret", &self.secret)
+            .field("state", &self.state)
+            .field("made", &self.made)
+            .field("last", &self.last)
+            .finish()
+    }
+}
+
 impl Registration {
     /// Its address for people: of the unguessable end only the beginning.
     pub fn shown_url(&self) -> String {
-        let slot = self.slot.as_str();
-        let begins = slot.get(..6).unwrap_or_default();
-        self.url.as_str().replace(slot, &format!("{begins}…"))
+        let shown = self.slot.shown();
+        self.url.as_str().replace(self.slot.as_str(), &shown)
     }
 }
 
