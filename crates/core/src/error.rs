@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::money::Money;
+use crate::quotable::without;
 
 /// Who has to act before it can succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -290,6 +291,15 @@ impl Error {
             customer: None,
             merchant: None,
         }))
+    }
+
+    /// The same without these values, which an engine may have put into its words.
+    #[must_use]
+    pub(crate) fn without(mut self, values: &[&str]) -> Self {
+        for text in [&mut self.0.what, &mut self.0.why, &mut self.0.advice] {
+            *text = without(text, values);
+        }
+        self
     }
 
     /// The same, with a sentence for the merchant.

@@ -26,6 +26,7 @@ mod payment;
 mod phone;
 pub mod piece;
 mod provider;
+mod quotable;
 mod reference;
 pub mod registry;
 #[cfg(feature = "reqwest")]
@@ -62,6 +63,7 @@ pub use provider::{
     Adapter, Ask, Forgotten, Initiate, Outcome, Part, PaymentProvider, RecordError, Recorded,
     Refusal, ShippingQuoter, Target, Verb,
 };
+pub use quotable::quotable;
 pub use reference::{Reference, ReferencePrefix};
 pub use shipping::{
     Address, DeliveryKind, Destination, QuotedOption, ShippingOption, check_options,

@@ -80,7 +80,7 @@ pub struct Account {
 }
 
 /// Where an account is valid.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Environment {
     /// `https://api.vipps.no`.
     Production,
@@ -88,6 +88,23 @@ pub enum Environment {
     Test,
     /// Somewhere else: a simulator.
     At(Url),
+}
+
+impl fmt::Debug for Environment {
+    // An address may hold a user and a password. Such a configuration is refused, by this name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Production => f.write_str("Production"),
+            Self::Test => f.write_str("Test"),
+            Self::At(url) => write!(
+                f,
+                "At({}://{}:{})",
+                url.scheme(),
+                url.host_str().unwrap_or_default(),
+                url.port_or_known_default().unwrap_or_default()
+            ),
+        }
+    }
 }
 
 impl Environment {
@@ -329,6 +346,23 @@ pub struct Personal {
     /// Where an express order goes.
     #[serde(default)]
     pub address: Option<Address>,
+}
+
+impl Personal {
+    /// All of it that says who somebody is.
+    pub(crate) fn values(&self) -> Vec<&str> {
+        let of_user = [
+            &self.user_id,
+            &self.sub,
+            &self.first_name,
+            &self.last_name,
+            &self.email,
+            &self.phone,
+        ];
+        let of_user = of_user.into_iter().filter_map(|value| value.as_deref());
+        let of_address = self.address.iter().flat_map(Address::values);
+        of_user.chain(of_address).collect()
+    }
 }
 
 impl fmt::Debug for Personal {

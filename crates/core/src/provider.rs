@@ -1,6 +1,6 @@
 //! The two traits that an adapter implements, and what passes through them.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use crate::ids::{CallerKey, EventId, LineId, OrderRef};
 use crate::money::Money;
 use crate::order::Order;
 use crate::payment::{Payment, PaymentEvent};
+use crate::quotable::without;
 use crate::reference::Reference;
 use crate::shipping::{Destination, ShippingOption};
 
@@ -145,7 +146,6 @@ pub trait Adapter: PaymentProvider + ShippingQuoter {}
 impl<T: PaymentProvider + ShippingQuoter> Adapter for T {}
 
 /// What an engine asks.
-#[derive(Debug)]
 pub struct Ask {
     /// What is to be done.
     pub verb: Verb,
@@ -164,6 +164,20 @@ pub struct Ask {
     pub engine: serde_json::Value,
 }
 
+impl Debug for Ask {
+    // What the engine needs for its answer is the engine's: it may hold anything.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask")
+            .field("verb", &self.verb)
+            .field("at", &self.at)
+            .field("payment", &self.payment)
+            .field("key", &self.key)
+            .field("echo", &self.echo)
+            .field("answer_by", &self.answer_by)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Ask {
     /// An ask for a verb and an order, with nothing else said.
     pub fn new(verb: Verb, at: OrderRef) -> Self {
@@ -180,7 +194,7 @@ impl Ask {
 }
 
 /// What an engine can ask for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Verb {
     /// Begin a payment of this order.
     Initiate(Box<Order>),
@@ -196,6 +210,21 @@ pub enum Verb {
     Changed,
     /// Nothing for the flow: this is the answer.
     Answered(Response<Bytes>),
+}
+
+impl Debug for Verb {
+    // Of an answer the status alone: its body is the engine's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Initiate(order) => f.debug_tuple("Initiate").field(order).finish(),
+            Self::Details => f.write_str("Details"),
+            Self::Capture(part) => f.debug_tuple("Capture").field(part).finish(),
+            Self::Cancel => f.write_str("Cancel"),
+            Self::Refund(part) => f.debug_tuple("Refund").field(part).finish(),
+            Self::Changed => f.write_str("Changed"),
+            Self::Answered(answer) => f.debug_tuple("Answered").field(&answer.status()).finish(),
+        }
+    }
 }
 
 /// How much.
@@ -277,12 +306,20 @@ impl Outcome {
 }
 
 /// A request that an adapter does not take.
-#[derive(Debug)]
 pub struct Refusal {
     /// What to answer.
     pub response: Response<Bytes>,
     /// Why, for the log. No secrets.
     pub why: String,
+}
+
+impl Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("status", &self.response.status())
+            .field("why", &self.why)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The shop knows.
@@ -305,6 +342,17 @@ pub enum RecordError {
     /// The engine has no way to show this (a partial capture where it knows only whole ones).
     #[error("the engine cannot show this: {0}")]
     NotShowable(String),
+}
+
+impl RecordError {
+    /// The same without these values, which an engine may have put into its words.
+    pub(crate) fn without(self, values: &[&str]) -> Self {
+        match self {
+            Self::Later(error) => Self::Later(error.without(values)),
+            Self::Never(error) => Self::Never(error.without(values)),
+            Self::NotShowable(why) => Self::NotShowable(without(&why, values)),
+        }
+    }
 }
 
 /// The personal data is gone.

@@ -67,9 +67,11 @@ impl EngineConfig {
         };
         serde_json::from_value(value).map_err(|error| {
             // serde's own text can quote the value: keep what stands between back-ticks, which are
-            // names of fields and variants.
+            // names of fields and variants. Of an unknown variant the first one is the value.
             let text = error.to_string();
-            let names: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+            let given = usize::from(text.starts_with("unknown variant"));
+            let names = text.split('`').skip(1).step_by(2).skip(given);
+            let names: Vec<&str> = names.collect();
             Error::new(
                 ErrorKind::Configuration,
                 Who::Merchant,

@@ -58,6 +58,13 @@ pub struct Address {
     pub country: String,
 }
 
+impl Address {
+    /// All of it but the country.
+    pub(crate) fn values(&self) -> [&str; 4] {
+        [&self.line1, &self.line2, &self.post_code, &self.city]
+    }
+}
+
 impl std::fmt::Debug for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Address")

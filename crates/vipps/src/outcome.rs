@@ -1,5 +1,4 @@
-//! What is the same in the errors of every API: what it means that there was no answer, and how
-//! what Vipps says may be quoted.
+//! What is the same in the errors of every API: what it means that there was no answer.
 
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
@@ -58,32 +57,6 @@ pub(crate) fn limited(subject: &str, until: Timestamp) -> ApiError {
         ),
         after: Some(until),
     }
-}
-
-/// A message as it may be shown and logged: at most 200 characters on one line, without what could
-/// be an address that holds a secret, an e-mail address, a phone number or a token.
-pub(crate) fn quotable(message: &str) -> String {
-    let mut quoted = String::new();
-    for word in message
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-    {
-        let digits = word
-            .split(|c: char| !c.is_ascii_digit())
-            .map(str::len)
-            .max()
-            .unwrap_or(0);
-        let hidden =
-            digits >= 8 || word.contains("://") || word.contains('@') || word.chars().count() > 60;
-        if !quoted.is_empty() {
-            quoted.push(' ');
-        }
-        quoted.push_str(if hidden { "…" } else { word });
-        if quoted.chars().count() > 200 {
-            return quoted.chars().take(199).chain(['…']).collect();
-        }
-    }
-    quoted
 }
 
 /// `Retry-After`, in seconds or as a date.

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use jiff::Timestamp;
 use kasse_core::api::ApiError;
-use kasse_core::{Error, ErrorKind, Who};
+use kasse_core::{Error, ErrorKind, Who, quotable};
 use serde_json::value::RawValue;
 
 use crate::json::{Object, scalar};
-use crate::outcome::{REPORT, quotable, retry_after};
+use crate::outcome::{REPORT, retry_after};
 
 /// The lists in which an error says more, of the fields among other things. Each API has its own.
 const DETAILS: [&str; 2] = ["extraDetails", "invalidParams"];

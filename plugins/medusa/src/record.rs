@@ -4,7 +4,7 @@
 
 use kasse_core::{
     Context, Error, ErrorKind, EventKind, OrderRef, Payment, PaymentEvent, RecordError, Recorded,
-    Who,
+    Who, quotable,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -69,7 +69,7 @@ impl Telling<'_> {
         let written = self.shop.ask(self.cx, "record", Some(Value::Object(told)));
         let written: Written = written.await.map_err(|failure| self.failed(failure))?;
         if !written.shown {
-            let why = written.message.unwrap_or_default();
+            let why = quotable(&written.message.unwrap_or_default());
             return Err(RecordError::NotShowable(why));
         }
         self.recorded(written.order)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use kasse_core::piece::Piece;
-use kasse_core::{Context, Error, ErrorKind, TransportError, Who};
+use kasse_core::{Context, Error, ErrorKind, TransportError, Who, quotable};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -123,7 +123,7 @@ pub(crate) fn segment(id: &str) -> String {
 fn refusal(answer: &Response<Bytes>) -> Failure {
     let status = answer.status();
     let said = serde_json::from_slice::<Said>(answer.body()).ok();
-    let message = |said: &Said| format!("{}.", short(said.message.trim_end_matches('.')));
+    let message = |said: &Said| format!("{}.", quotable(said.message.trim_end_matches('.')));
     match (status, said) {
         (StatusCode::CONFLICT, Some(said)) if said.kind.is_none() => Failure::Never(message(&said)),
         (StatusCode::NOT_FOUND, Some(said)) if said.kind.is_none() => {
@@ -133,7 +133,8 @@ fn refusal(answer: &Response<Bytes>) -> Failure {
             &said.map(|said| message(&said)).unwrap_or_default(),
         )),
         (_, said) => {
-            let said = said.map_or_else(String::new, |said| format!(": {}", short(&said.message)));
+            let said =
+                said.map_or_else(String::new, |said| format!(": {}", quotable(&said.message)));
             Failure::Away(Error::new(
                 ErrorKind::EngineUnavailable,
                 Who::Shop,
@@ -143,11 +144,6 @@ fn refusal(answer: &Response<Bytes>) -> Failure {
             ))
         }
     }
-}
-
-/// An engine's words, no longer than a reader takes.
-fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
 fn away(error: &TransportError) -> Error {

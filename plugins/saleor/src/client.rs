@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
-use kasse_core::{Context, Error, ErrorKind, TransportError, Who};
+use kasse_core::{Context, Error, ErrorKind, TransportError, Who, quotable};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -225,7 +225,8 @@ impl Client {
             });
         }
         serde_json::from_value(reply.data.unwrap_or_default())
-            .map_err(|error| Failure::Away(unreadable(&error.to_string())))
+            // The parser's own text could quote what is personal.
+            .map_err(|_| Failure::Away(unreadable("its data is not what was asked for")))
     }
 }
 
@@ -252,14 +253,9 @@ fn read(answer: &Response<Bytes>) -> Result<Reply, Failure> {
         .map_err(|_| Failure::Away(unreadable(&format!("its answer, {status}, is no GraphQL"))))
 }
 
-/// An engine's words, no longer than a reader takes.
+/// Saleor's words, as far as they may be shown, to stand within a sentence.
 fn short(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(200)
-        .collect::<String>()
-        .trim_end_matches('.')
-        .to_owned()
+    quotable(text).trim_end_matches('.').to_owned()
 }
 
 fn away(error: &TransportError) -> Error {

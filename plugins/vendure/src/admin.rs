@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
-use kasse_core::{Context, Error, ErrorKind, EventId, TransportError, Who};
+use kasse_core::{Context, Error, ErrorKind, EventId, TransportError, Who, quotable};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -119,13 +119,14 @@ impl Admin {
             return Err(match code(error) {
                 "FORBIDDEN" => Failure::Away(forbidden(&self.username)),
                 code => Failure::Said {
-                    code: short(code),
-                    message: short(&error.message),
+                    code: quotable(code),
+                    message: quotable(&error.message),
                 },
             });
         }
         serde_json::from_value(reply.data.unwrap_or_default())
-            .map_err(|error| Failure::Away(unreadable(&error.to_string())))
+            // The parser's own text could quote what is personal.
+            .map_err(|_| Failure::Away(unreadable("its data is not what was asked for")))
     }
 
     async fn sign_in(&self, cx: &Context) -> Result<SecretString, Failure> {
@@ -228,11 +229,6 @@ fn code(error: &GraphQlError) -> &str {
         .map_or("", |extensions| &extensions.code)
 }
 
-/// An engine's words, no longer than a reader takes.
-fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
-}
-
 fn away(error: &TransportError) -> Error {
     Error::new(
         ErrorKind::EngineUnavailable,
@@ -248,7 +244,7 @@ fn unreadable(why: &str) -> Error {
         ErrorKind::EngineUnavailable,
         Who::Shop,
         "Vendure's answer cannot be used",
-        format!("{}.", short(why)),
+        format!("{}.", quotable(why)),
         "Look at `api_url`, and whether the kasse plugin in the shop is of this version.",
     )
 }

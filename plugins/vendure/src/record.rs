@@ -6,7 +6,7 @@
 
 use jiff::SignedDuration;
 use kasse_core::{
-    Context, Error, ErrorKind, EventKind, Money, OrderRef, Payment, PaymentEvent, RecordError, Who,
+    Context, Error, ErrorKind, EventKind, Money, OrderRef, Payment, PaymentEvent, RecordError, Who, quotable,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -358,7 +358,7 @@ impl Telling<'_> {
             return Ok(());
         }
         let failure = Failure::Said {
-            message: union.said().to_owned(),
+            message: quotable(union.said()),
             code: union.name,
         };
         Err(later(failure, &self.not_written()))

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use kasse_core::piece::Piece;
-use kasse_core::{Context, Error, ErrorKind, EventId, OrderRef, TransportError, Who};
+use kasse_core::{Context, Error, ErrorKind, EventId, OrderRef, TransportError, Who, quotable};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -220,7 +220,7 @@ fn read<T: DeserializeOwned>(answer: &Response<Bytes>) -> Result<T, Failure> {
             .map_err(|error| Failure::Away(unreadable(&format!("at column {}", error.column()))));
     }
     let said: Said = serde_json::from_slice(answer.body()).unwrap_or_default();
-    let (code, message) = (short(&said.code), short(&said.message));
+    let (code, message) = (quotable(&said.code), quotable(&said.message));
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         return Err(Failure::Away(not_let_in(status, &code, &message)));
     }
@@ -228,11 +228,6 @@ fn read<T: DeserializeOwned>(answer: &Response<Bytes>) -> Result<T, Failure> {
         return Err(Failure::Away(no_answer(status, &code)));
     }
     Err(Failure::Said { code, message })
-}
-
-/// An engine's words, no longer than a reader takes.
-fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
 fn unsendable(error: impl ToString) -> Failure {

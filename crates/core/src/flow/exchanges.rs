@@ -23,11 +23,14 @@ use crate::error::ErrorKind;
 use crate::ids::ExchangeId;
 use crate::journal::{Batch, Exchange, JournalError, Way, Write};
 use crate::payment::PaymentId;
+use crate::quotable::quotable;
 
 /// The longest text that is kept of a body, in characters.
 const LONGEST_BODY: usize = 2000;
 /// The longest value that is kept of a field.
 const LONGEST_VALUE: usize = 80;
+/// A word that is longer, and no address, may be a token.
+const LONGEST_WORD: usize = 60;
 /// A larger body is not looked into.
 const LARGEST_BODY: usize = 64 * 1024;
 /// So many refused calls are noted of a payment while kasse runs. Anybody can send such calls; they
@@ -363,6 +366,15 @@ fn strip(value: &mut Value, harmless: &[&str], kept: bool) {
         Value::String(text) => {
             if !kept {
                 *text = "…".to_owned();
+                return;
+            }
+            // A harmless field may hold a sentence, and that may quote anything.
+            if text.contains(|c: char| c.is_whitespace() || c == '@') {
+                *text = quotable(text);
+            }
+            let word = !text.contains(char::is_whitespace) && !text.contains("://");
+            if word && text.chars().count() > LONGEST_WORD {
+                *text = "…".to_owned();
             } else if let Some((end, _)) = text.char_indices().nth(LONGEST_VALUE) {
                 text.truncate(end);
                 text.push('…');
@@ -397,6 +409,21 @@ mod tests {
         for secret in ["Kari", "4712345678", "s3cret", "kari@"] {
             assert!(!kept.contains(secret), "{kept}");
         }
+    }
+
+    #[test]
+    fn a_sentence_in_a_harmless_field_quotes_nobody() {
+        let token = "eyJhbGciOi".repeat(7);
+        let body = format!(
+            r#"{{"codes":["kari@example.com","for kari@example.com or +4712345678","{token}","Merchant not allowed"],"status":"https://kasse.example/{}"}}"#,
+            "x".repeat(50)
+        );
+        let kept = harmless_part(body.as_bytes(), HARMLESS).unwrap();
+        let address = format!("https://kasse.example/{}", "x".repeat(50));
+        let wanted = format!(
+            r#"{{"codes":["…","for … or …","…","Merchant not allowed"],"status":"{address}"}}"#
+        );
+        assert_eq!(kept, wanted);
     }
 
     #[test]

@@ -78,6 +78,10 @@ impl Flow {
             .await;
         let answer = asked
             .unwrap_or_else(|| Err(late(budget)))
+            .map_err(|error| match to {
+                Destination::Address(address) => error.without(&address.values()),
+                Destination::Country(_) => error,
+            })
             .and_then(|options| check_options(&options, payment.amount.currency).map(|()| options));
         let (options, fresh) = match answer {
             Ok(options) if options.is_empty() => return Ok((Vec::new(), true)),

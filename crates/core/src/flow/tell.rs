@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::OrderRef;
 use crate::journal::{Batch, CancelReason, Delivery, Lease, LeaseKey, Told, Write};
-use crate::payment::{EventKind, Payment, PaymentEvent};
+use crate::payment::{EventKind, Payment, PaymentEvent, Personal};
 use crate::provider::{Adapter, RecordError, Recorded};
 
 /// How long an engine may take to be told one thing.
@@ -126,6 +126,9 @@ impl Flow {
             )
             .await;
         let recorded = recorded.unwrap_or_else(|| Err(RecordError::Later(slow())));
+        // What the engine said is logged and kept with the payment: not with the customer in it.
+        let personal = payment.personal.as_ref().map(Personal::values);
+        let recorded = recorded.map_err(|error| error.without(&personal.unwrap_or_default()));
         let how = match &recorded {
             Ok(_) | Err(RecordError::NotShowable(_)) => super::Told::Knows,
             Err(RecordError::Later(_)) => super::Told::Later,

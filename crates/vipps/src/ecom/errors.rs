@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use jiff::Timestamp;
 use kasse_core::api::{ApiError, Asked, Meaning};
-use kasse_core::{Error, ErrorKind, Text, Who};
+use kasse_core::{Error, ErrorKind, Text, Who, quotable};
 use serde_json::value::RawValue;
 
 use crate::json::{Object, scalar};
-use crate::outcome::{READ, REPORT, WAIT, quotable, retry_after};
+use crate::outcome::{READ, REPORT, WAIT, retry_after};
 
 /// What may be done after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
