@@ -64,8 +64,8 @@ fn print_key(id: &str) -> Result<(), Failed> {
 
 /// Prints each problem on a line of its own.
 fn check_file(file: &Path) -> Result<(), Failed> {
-    let problems = match kasse_server::Config::load(Some(file), std::env::vars(), &BTreeMap::new())
-    {
+    let environment = kasse_server::config::environment();
+    let problems = match kasse_server::Config::load(Some(file), environment, &BTreeMap::new()) {
         Ok(config) => check(&config),
         Err(error) => error.problems,
     };

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use kasse_core::journal::{CommandState, Cursor, Told};
 use kasse_core::{Money, PaymentState, Reference, ShopId};
-use kasse_server::Config;
 use kasse_server::admin::{Acted, Client, PaymentView, Query, TraceView};
+use kasse_server::{Config, config};
 use serde::Serialize;
 
 use crate::Failed;
@@ -227,7 +227,7 @@ pub(crate) fn folder(data: Option<PathBuf>, config: Option<&Path>) -> Result<Pat
     }
     if let Some(file) = file {
         let config =
-            Config::load(Some(file), std::env::vars(), &Default::default()).map_err(failed)?;
+            Config::load(Some(file), config::environment(), &Default::default()).map_err(failed)?;
         return Ok(config.server.data);
     }
     Ok(std::env::var_os("KASSE_SERVER__DATA").map_or_else(|| "./data".into(), PathBuf::from))

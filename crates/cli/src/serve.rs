@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use kasse_server::{Config, Service, logs, raise_open_files};
+use kasse_server::{Config, Service, config, logs, raise_open_files};
 
 use crate::output::say;
 use crate::{Failed, stop};
@@ -62,7 +62,7 @@ impl Serve {
 
 /// Runs the service until it is told to stop.
 pub(crate) async fn run(serve: Serve) -> Result<(), Failed> {
-    let config = Config::load(Some(&serve.config), std::env::vars(), &serve.flags())
+    let config = Config::load(Some(&serve.config), config::environment(), &serve.flags())
         .map_err(|error| Failed::because(error.to_string()))?;
     let _logging = logs::init(config.server.log, config.server.log_level)
         .map_err(|error| Failed::because(format!("the log cannot be begun: {error}")))?;

@@ -23,8 +23,8 @@ pub(crate) struct Simulate {
 
     /// A sales unit with its keys, instead of the well-known test unit; in Norway, if DK or FI does
     /// not follow. May be repeated
-    #[arg(long, value_name = "MSN,CLIENT_ID,CLIENT_SECRET,KEY[,COUNTRY]", value_parser = unit)]
-    unit: Vec<SalesUnit>,
+    #[arg(long, value_name = "MSN,CLIENT_ID,CLIENT_SECRET,KEY[,COUNTRY]")]
+    unit: Vec<String>,
 }
 
 /// Runs the simulator until it is told to stop.
@@ -36,7 +36,10 @@ pub(crate) async fn run(simulate: Simulate) -> Result<(), Failed> {
     };
     let given = !simulate.unit.is_empty();
     if given {
-        options.units = simulate.unit;
+        // Read here: a parser of arguments would quote what it cannot read, with the secret.
+        let units = simulate.unit.iter().map(|text| unit(text)).collect();
+        options.units =
+            Result::map_err(units, |why: String| Failed::usage(format!("--unit: {why}")))?;
     }
     let mut stop = stop::signal()?;
     let simulator = Simulator::start(options)
