@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod callbacks;
+mod canaries;
 #[path = "../../crates/server/tests/it/contract.rs"]
 mod contract;
 #[cfg(target_os = "linux")]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use kasse_core::{ReqwestTransport, Transport, TransportError};
 use kasse_simulator::{Control, Options, PaymentState, PaymentView, Simulator};
 use serde_json::{Value, json};
@@ -201,6 +201,15 @@ site_url = "http://127.0.0.1:{port}"
             .send(request, Duration::from_secs(40))
             .await?;
         Ok((answer.status(), answer.into_body()))
+    }
+
+    /// A GET of an address elsewhere: the command line's door.
+    pub async fn ask_elsewhere(&self, url: &str, authorization: &str) -> Response<Bytes> {
+        let request = Request::get(url)
+            .header("authorization", authorization)
+            .body(Bytes::new())
+            .unwrap();
+        self.transport.send(request, PATIENCE).await.unwrap()
     }
 
     /// Asks the demo shop until it answers, starting the server again where it died.
