@@ -71,13 +71,8 @@ const UNREAD: &str = "
     WHERE account = ?1 AND reference = ?2 AND unread = 1 ORDER BY at, seq";
 
 const DELIVERIES_DUE: &str = "
-    SELECT shop, order_id FROM deliveries AS head
-    WHERE parked = 0 AND next <= ?1 AND NOT EXISTS (
-        SELECT 1 FROM deliveries AS earlier
-        WHERE earlier.parked = 0 AND earlier.shop = head.shop AND earlier.order_id = head.order_id
-            AND (earlier.after, earlier.id) < (head.after, head.id)
-    )
-    ORDER BY next, shop, order_id LIMIT ?2";
+    SELECT shop, order_id FROM to_tell
+    WHERE next <= ?1 ORDER BY next, shop, order_id LIMIT ?2";
 
 const DELIVERIES: &str = "
     SELECT doc FROM deliveries WHERE shop = ?1 AND order_id = ?2 ORDER BY after, id";
@@ -493,6 +488,8 @@ fn rows<T>(
 mod tests {
     use std::path::Path;
 
+    use rusqlite::StatementStatus;
+
     use super::*;
 
     /// The lines of SQLite's plan for a query.
@@ -571,5 +568,105 @@ mod tests {
         // The test can fail.
         let scan = plan(&connection, "SELECT doc FROM payments WHERE attempt = ?1");
         assert!(scan.iter().any(|line| line.starts_with("SCAN")), "{scan:?}");
+    }
+
+    /// A journal with so many payments that wait, each with a command that waits, and with two things
+    /// to be told, of which the first waits. Of each kind ten are due besides.
+    fn pending(payments: u32) -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        crate::schema::migrate(&mut connection, Path::new("file")).unwrap();
+        let (past, future) = ("2026-03-01T11", "2026-03-01T13");
+        for (name, count, at) in [("waits", payments, future), ("due", 10, past)] {
+            let numbers = format!(
+                "WITH RECURSIVE number (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM number WHERE n < {count})"
+            );
+            let time = format!("printf('{at}:%02d:00.%09dZ', n % 60, n)");
+            connection
+                .execute_batch(&format!(
+                    "{numbers} INSERT INTO payments
+                         SELECT 'main', '{name}-' || n, 'shop', n, 1, 'authorised', '{past}', {time}, '{{}}', {time}
+                         FROM number;
+                     {numbers} INSERT INTO commands (id, account, reference, shop, created, next, doc)
+                         SELECT '{name}-' || n, 'main', '{name}-' || n, 'shop', '{past}', {time}, '{{}}' FROM number;
+                     {numbers} INSERT INTO deliveries
+                         SELECT '{name}-1-' || n, 'main', '{name}-' || n, '{name}', n, '1', {time}, 0, '{{}}' FROM number;
+                     {numbers} INSERT INTO deliveries
+                         SELECT '{name}-2-' || n, 'main', '{name}-' || n, '{name}', n, '2', '{past}', 0, '{{}}' FROM number;
+                     {numbers} INSERT INTO inbox (id, account, reference, at, unread)
+                         SELECT '{name}-' || n, 'main', '{name}-' || n, '{past}', '{name}' = 'due' FROM number;",
+                ))
+                .unwrap();
+        }
+        connection
+    }
+
+    /// What the query answers, and how many steps of SQLite's machine it took.
+    fn worked(connection: &Connection, sql: &str, params: impl Params) -> (usize, i32) {
+        let mut statement = connection.prepare(sql).unwrap();
+        let mut rows = statement.query(params).unwrap();
+        let mut found = 0;
+        while rows.next().unwrap().is_some() {
+            found += 1;
+        }
+        drop(rows);
+        (found, statement.get_status(StatementStatus::VmStep))
+    }
+
+    #[test]
+    fn the_work_of_a_tick_follows_what_is_due() {
+        let (few, many) = (pending(200), pending(5_000));
+        let now = "2026-03-01T12:00:00.000000000Z";
+        for (sql, from) in [
+            (DUE, None),
+            (COMMANDS_DUE, None),
+            (DELIVERIES_DUE, None),
+            (CAPTURE_ENDING, Some("2026")),
+        ] {
+            let work = |connection: &Connection| match from {
+                Some(from) => worked(connection, sql, (from, now, 200)),
+                None => worked(connection, sql, (now, 200)),
+            };
+            let (among_few, among_many) = (work(&few), work(&many));
+            assert_eq!(among_few.0, 10, "{sql}");
+            assert_eq!(among_few, among_many, "{sql}");
+        }
+        // The test can fail.
+        let all = "SELECT doc FROM payments WHERE attempt = ?1 LIMIT ?2";
+        assert!(worked(&many, all, (2, 1)).1 > 2 * worked(&few, all, (2, 1)).1);
+    }
+
+    #[test]
+    fn what_an_order_is_told_first_is_kept_beside_it() {
+        let connection = pending(0);
+        let expected = "SELECT shop, order_id, next FROM deliveries AS head
+            WHERE parked = 0 AND NOT EXISTS (
+                SELECT 1 FROM deliveries AS earlier
+                WHERE earlier.parked = 0
+                    AND earlier.shop = head.shop AND earlier.order_id = head.order_id
+                    AND (earlier.after, earlier.id) < (head.after, head.id)
+            )";
+        for change in [
+            "SELECT 1",
+            "UPDATE deliveries SET next = '2027' WHERE id = 'due-1-3'",
+            "UPDATE deliveries SET parked = 1 WHERE id = 'due-1-4'",
+            "UPDATE deliveries SET parked = 1 WHERE order_id = '5'",
+            "DELETE FROM deliveries WHERE id = 'due-1-6'",
+            "DELETE FROM deliveries WHERE id = 'due-2-6'",
+            "DELETE FROM deliveries WHERE id = 'due-2-7'",
+            "UPDATE deliveries SET order_id = 'moved' WHERE id = 'due-1-8'",
+            "UPDATE deliveries SET order_id = '9' WHERE order_id = 'moved'",
+            "UPDATE deliveries SET parked = 0, after = '3' WHERE order_id IN ('4', '5')",
+            "INSERT INTO deliveries SELECT 'new', account, reference, shop, order_id, '0', '2020', 0, doc
+                 FROM deliveries WHERE id = 'due-1-1'
+                 ON CONFLICT (id) DO UPDATE SET next = excluded.next",
+            "DELETE FROM deliveries",
+        ] {
+            connection.execute_batch(change).unwrap();
+            for (left, right) in [(expected, "SELECT * FROM to_tell"), ("SELECT * FROM to_tell", expected)] {
+                let odd = format!("SELECT count(*) FROM ({left} EXCEPT {right})");
+                let odd: i64 = connection.query_row(&odd, [], |row| row.get(0)).unwrap();
+                assert_eq!(odd, 0, "{change}");
+            }
+        }
     }
 }

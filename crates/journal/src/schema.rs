@@ -146,6 +146,7 @@ const STEPS: &[&str] = &[
     EXCHANGES,
     WEBHOOKS,
     CALLS,
+    OUTBOX,
 ];
 
 /// What went between us and Vipps: the newest of each payment. And what the journal's figures are
@@ -214,6 +215,55 @@ const CALLS: &str = "
     ) STRICT;
     CREATE INDEX calls_key ON calls (key, at);
     CREATE INDEX calls_at ON calls (at);
+";
+
+/// Which orders have something to be told, and when: the time of the first delivery of each that is
+/// not parked. The others wait behind it, and while an engine is away they may be most of the
+/// table: looked for every second, they cost too much. The triggers keep it as the deliveries are.
+const OUTBOX: &str = "
+    CREATE TABLE to_tell (
+        shop TEXT NOT NULL,
+        order_id TEXT NOT NULL,
+        next TEXT NOT NULL,
+        PRIMARY KEY (shop, order_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX to_tell_next ON to_tell (next, shop, order_id);
+    INSERT INTO to_tell
+        SELECT shop, order_id, next FROM deliveries AS head
+        WHERE parked = 0 AND NOT EXISTS (
+            SELECT 1 FROM deliveries AS earlier
+            WHERE earlier.parked = 0
+                AND earlier.shop = head.shop AND earlier.order_id = head.order_id
+                AND (earlier.after, earlier.id) < (head.after, head.id)
+        );
+    DROP INDEX deliveries_next;
+
+    CREATE TRIGGER deliveries_added AFTER INSERT ON deliveries BEGIN
+        DELETE FROM to_tell WHERE shop = NEW.shop AND order_id = NEW.order_id;
+        INSERT INTO to_tell
+            SELECT shop, order_id, next FROM deliveries
+            WHERE shop = NEW.shop AND order_id = NEW.order_id AND parked = 0
+            ORDER BY after, id LIMIT 1;
+    END;
+    CREATE TRIGGER deliveries_removed AFTER DELETE ON deliveries BEGIN
+        DELETE FROM to_tell WHERE shop = OLD.shop AND order_id = OLD.order_id;
+        INSERT INTO to_tell
+            SELECT shop, order_id, next FROM deliveries
+            WHERE shop = OLD.shop AND order_id = OLD.order_id AND parked = 0
+            ORDER BY after, id LIMIT 1;
+    END;
+    CREATE TRIGGER deliveries_changed AFTER UPDATE ON deliveries BEGIN
+        DELETE FROM to_tell WHERE (shop, order_id)
+            IN (VALUES (OLD.shop, OLD.order_id), (NEW.shop, NEW.order_id));
+        INSERT INTO to_tell
+            SELECT shop, order_id, next FROM deliveries
+            WHERE shop = OLD.shop AND order_id = OLD.order_id AND parked = 0
+            ORDER BY after, id LIMIT 1;
+        INSERT OR REPLACE INTO to_tell
+            SELECT shop, order_id, next FROM deliveries
+            WHERE shop = NEW.shop AND order_id = NEW.order_id AND parked = 0
+            ORDER BY after, id LIMIT 1;
+    END;
 ";
 
 /// Brings the file to this program's version.
