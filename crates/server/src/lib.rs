@@ -32,6 +32,8 @@ mod reach;
 mod registering;
 mod service;
 mod shops;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "otel")]
 mod traces;
 pub mod v1;

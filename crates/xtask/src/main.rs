@@ -1,8 +1,10 @@
-//! The project's own chores: `cargo xtask test`, `cargo xtask screenshots`, `cargo xtask ci`.
+//! The project's own chores: `cargo xtask test`, `cargo xtask fuzz`, `cargo xtask screenshots`,
+//! `cargo xtask ci`.
 
 mod api;
 mod browser;
 mod demo;
+mod fuzz;
 mod journey;
 mod medusa;
 mod npm;
@@ -27,10 +29,15 @@ Chores:
                      npm and PostgreSQL; installed by apt-get where they can be), the WooCommerce plugin's own
                      tests (PHP and Node; the same), the snapshots, a third party's adapter with its
                      checklist, the JSON API against its
-                     document (schemathesis; installed by pip into the target folder), and the demo's
-                     pages in a browser (Chromium; installed by apt-get where it can be). What cannot be
-                     run here is said at the end; with CI=true it is a failure
+                     document (schemathesis; installed by pip into the target folder), each fuzz
+                     target for a few seconds (a C++ compiler), and the demo's pages in a browser
+                     (Chromium; installed by apt-get where it can be). What cannot be run here is said
+                     at the end; with CI=true it is a failure
   api                The JSON API against its document, alone
+  fuzz [--minutes M] [--jobs N] [TARGET…]
+                     Hostile input for everything that is read from outside: each target, or those
+                     named, for so many minutes (default: 10), so many at a time (default: one for
+                     each core). `fuzz --list` names them. What is found lies in target/fuzz/long
   screenshots [DIR]  Pictures of the demo's pages at a phone's and a desktop's width
                      (default: target/screenshots)
   ci                 What CI runs: test, then the lints and the dependency policy (.ci/run)
@@ -42,6 +49,7 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["test"] => test(),
         ["api"] => api(),
+        ["fuzz", args @ ..] => fuzz::main(args),
         ["screenshots"] => screenshots(&root().join("target/screenshots")),
         ["screenshots", folder] => screenshots(Path::new(folder)),
         ["ci"] => run::step("CI", run::command("bash").arg(root().join(".ci/run"))),
@@ -123,6 +131,10 @@ fn test() -> Result<(), Problem> {
     match api::find_or_install() {
         Ok(schemathesis) => run::part(API, || api::test(&schemathesis, &demo::binary()))?,
         Err(why) => left_out.push(format!("{API}: {why}")),
+    }
+    match fuzz::compiler() {
+        Ok(()) => run::part("hostile input", fuzz::short)?,
+        Err(why) => left_out.push(format!("hostile input: {why}")),
     }
     match browser::find_or_install() {
         Ok(chromium) => {
