@@ -26,7 +26,7 @@ use crate::gate;
 use crate::hasty::Hasty;
 use crate::places::{Place, Places};
 
-/// Connections at one time, for all the world. One costs 28 KiB; idle or not.
+/// Connections at one time, for all the world. Each costs some 30 KiB, idle or not.
 const CONNECTIONS: usize = 12 * 1024;
 /// The same for this machine's command line and scraper.
 const CONNECTIONS_HERE: usize = 128;
