@@ -659,6 +659,9 @@ mod tests {
             "INSERT INTO deliveries SELECT 'new', account, reference, shop, order_id, '0', '2020', 0, doc
                  FROM deliveries WHERE id = 'due-1-1'
                  ON CONFLICT (id) DO UPDATE SET next = excluded.next",
+            "INSERT INTO deliveries SELECT 'new', account, reference, shop, order_id, '0', '2021', 0, doc
+                 FROM deliveries WHERE id = 'due-1-1'
+                 ON CONFLICT (id) DO UPDATE SET next = excluded.next",
             "DELETE FROM deliveries",
         ] {
             connection.execute_batch(change).unwrap();

@@ -259,9 +259,10 @@ const OUTBOX: &str = "
             SELECT shop, order_id, next FROM deliveries
             WHERE shop = OLD.shop AND order_id = OLD.order_id AND parked = 0
             ORDER BY after, id LIMIT 1;
-        INSERT OR REPLACE INTO to_tell
+        INSERT INTO to_tell
             SELECT shop, order_id, next FROM deliveries
             WHERE shop = NEW.shop AND order_id = NEW.order_id AND parked = 0
+                AND (NEW.shop, NEW.order_id) <> (OLD.shop, OLD.order_id)
             ORDER BY after, id LIMIT 1;
     END;
 ";
@@ -360,6 +361,31 @@ mod tests {
         ] {
             connection.execute(refused, []).unwrap_err();
         }
+    }
+
+    #[test]
+    fn what_a_journal_of_before_the_outbox_has_to_tell_is_found() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_by(&mut connection, Path::new("file"), &STEPS[..5]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO payments (account, reference, shop, order_id, attempt, state, created, doc)
+                     VALUES ('main', 'r', 'a', '1', 1, 's', '2026', '{}');
+                 INSERT INTO deliveries VALUES
+                     ('first', 'main', 'r', 'a', '1', '2026-01', '2027', 0, '{}'),
+                     ('second', 'main', 'r', 'a', '1', '2026-02', '2026', 0, '{}'),
+                     ('left', 'main', 'r', 'a', '2', '2026-01', '2026', 1, '{}'),
+                     ('next', 'main', 'r', 'a', '2', '2026-02', '2028', 0, '{}'),
+                     ('alone', 'main', 'r', 'a', '3', '2026-01', '2026', 1, '{}');",
+            )
+            .unwrap();
+        migrate(&mut connection, Path::new("file")).unwrap();
+        let mut statement = connection
+            .prepare("SELECT order_id || ' ' || next FROM to_tell ORDER BY order_id")
+            .unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        let rows: Vec<String> = rows.map(Result::unwrap).collect();
+        assert_eq!(rows, ["1 2027", "2 2028"]);
     }
 
     #[test]
