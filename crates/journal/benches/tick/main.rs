@@ -28,7 +28,7 @@ use kasse_core::journal::{Batch, Journal, LeaseKey, Write};
 use kasse_core::{PaymentId, after};
 use tokio::runtime::Runtime;
 
-use pending::{EVERY, begin, due_at};
+use pending::{EVERY, due_at};
 
 /// As the sweep: so many of each kind at the most, and so many at the same time.
 const MOST: usize = 200;

@@ -92,7 +92,7 @@ pub(crate) fn first() -> Batch {
     };
     let received = InboxItem {
         id: InboxId::new(NAME).unwrap(),
-        payment: id,
+        payment: id.clone(),
         at: begin(),
         odd: None,
         event: None,
