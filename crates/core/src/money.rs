@@ -179,8 +179,9 @@ impl Money {
             (true, false) => 1,
             (true, true) => -1,
         };
-        let minor = down.minor.checked_add(step).ok_or(MoneyError::Overflow)?;
-        Ok(Self::new(minor, currency))
+        // The smallest of all has no opposite: `parse` does not read it either.
+        let minor = down.minor.checked_add(step).filter(|sum| *sum > i64::MIN);
+        Ok(Self::new(minor.ok_or(MoneyError::Overflow)?, currency))
     }
 
     /// The decimal text, exactly: `"79.90"`.
@@ -240,7 +241,7 @@ impl Money {
     /// first part takes it all. No weights: no parts.
     pub fn split(self, weights: &[i64]) -> Vec<Self> {
         let total: i128 = weights.iter().map(|w| i128::from((*w).max(0))).sum();
-        let sign = if self.minor < 0 { -1 } else { 1 };
+        let sign: i128 = if self.minor < 0 { -1 } else { 1 };
         let amount = i128::from(self.minor.unsigned_abs());
         let mut parts: Vec<(usize, i128, i128)> = weights
             .iter()
@@ -266,10 +267,8 @@ impl Money {
             .into_iter()
             .map(|(_, part, _)| {
                 // A part is never larger than the whole, which is an i64.
-                Self::new(
-                    sign * i64::try_from(part).unwrap_or(i64::MAX),
-                    self.currency,
-                )
+                let part = i64::try_from(sign * part).unwrap_or(self.minor);
+                Self::new(part, self.currency)
             })
             .collect()
     }

@@ -186,17 +186,20 @@ impl Order {
 }
 
 /// Takes a coupon off lines so that the parts add up to it exactly, each in proportion to what the
-/// line costs. A coupon above the sum takes the sum.
+/// line costs. A coupon above the sum takes the sum. A line below nothing stays as it is: an order
+/// with one is refused ([`Order::check`]).
 pub fn spread_discount(lines: &mut [Line], coupon: Money) {
     let weights: Vec<i64> = lines.iter().map(|line| line.total.minor).collect();
-    let sum: i64 = weights.iter().sum();
-    let coupon = Money::new(coupon.minor.clamp(0, sum.max(0)), coupon.currency);
+    // What is absurd is refused later, with the order: here nothing may break.
+    let sum: i128 = weights.iter().copied().map(i128::from).sum();
+    let most = i64::try_from(sum.max(0)).unwrap_or(i64::MAX);
+    let coupon = Money::new(coupon.minor.clamp(0, most), coupon.currency);
     for (line, part) in lines.iter_mut().zip(coupon.split(&weights)) {
         // A part of a coupon that is no larger than the sum can still be one unit above a line
         // only if the line's weight were nothing, and then its part is nothing too.
-        let part = part.minor.min(line.total.minor);
-        line.total.minor -= part;
-        line.discount.minor += part;
+        let part = part.minor.min(line.total.minor).max(0);
+        line.total.minor = line.total.minor.saturating_sub(part);
+        line.discount.minor = line.discount.minor.saturating_add(part);
     }
 }
 
@@ -267,6 +270,47 @@ mod tests {
         let both = order(vec![line(1, 5000), line(2, 700)], 5700);
         let turned = order(vec![line(2, 700), line(1, 5000)], 5700);
         assert_eq!(both.cart(), turned.cart());
+    }
+
+    #[test]
+    fn a_line_below_nothing_is_not_hidden_by_a_coupon() {
+        for coupon in [0, 300] {
+            let mut lines = vec![line(1, 1000), line(2, -200)];
+            // An engine that gives prices before and after a discount.
+            lines[1].discount = Money::nok(200);
+            spread_discount(&mut lines, Money::nok(coupon));
+            assert_eq!(lines[0].total, Money::nok(1000 - coupon));
+            assert_eq!(
+                (lines[1].total, lines[1].discount),
+                (Money::nok(-200), Money::nok(200))
+            );
+            assert!(order(lines, 800 - coupon).check().is_err());
+        }
+    }
+
+    #[test]
+    fn amounts_that_do_not_fit_are_refused_with_the_order() {
+        let most = i64::MAX;
+        for amounts in [
+            [most, most],
+            [most, -most],
+            [i64::MIN, i64::MIN],
+            [i64::MIN, most],
+        ] {
+            for coupon in [0, 1, most, i64::MIN] {
+                let mut lines: Vec<Line> = amounts.iter().map(|minor| line(1, *minor)).collect();
+                spread_discount(&mut lines, Money::nok(coupon));
+                let off: i128 = lines
+                    .iter()
+                    .map(|line| i128::from(line.discount.minor))
+                    .sum();
+                assert!(
+                    (0..=i128::from(coupon.max(0))).contains(&off),
+                    "{amounts:?} {coupon}"
+                );
+                let _ = order(lines, most).check();
+            }
+        }
     }
 
     proptest! {
