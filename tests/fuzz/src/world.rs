@@ -3,6 +3,7 @@
 //! input does the same whatever came before it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(crate) struct Outside {
     /// What the input has Vipps say, and the engine.
     vipps_says: Mutex<VecDeque<Response<Bytes>>>,
     shop_says: Mutex<VecDeque<Response<Bytes>>>,
+    /// Also where it is asked for an access token?
+    pub(crate) token_too: AtomicBool,
     /// What the engine says where the input does not.
     otherwise: fn(&Request<Bytes>) -> Option<Value>,
 }
@@ -54,7 +57,8 @@ impl Transport for Outside {
         if request.uri().host() == Some("apitest.vipps.no") {
             let mut vipps = self.vipps.lock().unwrap();
             let answer = vipps.answer(&request);
-            if request.uri().path() == "/accesstoken/get" {
+            let token = request.uri().path() == "/accesstoken/get";
+            if token && !self.token_too.load(Ordering::Relaxed) {
                 return Ok(answer);
             }
             let said = self.vipps_says.lock().unwrap().pop_front();
@@ -111,7 +115,7 @@ impl Scene {
 /// A scene with what had happened before the input.
 pub(crate) struct Prepared {
     pub(crate) scene: Scene,
-    before: Vec<Write>,
+    pub(crate) before: Vec<Write>,
     vipps: Vipps,
     at: Timestamp,
     /// What `{…}` stands for.
@@ -248,6 +252,7 @@ impl World {
             vipps: Mutex::new(vipps),
             vipps_says: Mutex::default(),
             shop_says: Mutex::default(),
+            token_too: AtomicBool::new(false),
             otherwise: scene.otherwise,
         });
         let cx = Context::new(
@@ -390,6 +395,8 @@ impl World {
             writes.extend(commands.map(|command| Write::Command(Box::new(command))));
             let quotes = journal.quotes(&id).await.unwrap().into_iter();
             writes.extend(quotes.map(Write::Quote));
+            let exchanges = journal.exchanges(&id).await.unwrap().into_iter();
+            writes.extend(exchanges.map(|one| Write::Exchange(Box::new(one))));
             if let Some(personal) = journal.personal(&id).await.unwrap() {
                 writes.push(Write::Personal(id, personal));
             }

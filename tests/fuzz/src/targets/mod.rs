@@ -5,6 +5,7 @@ mod answers;
 mod configuration;
 mod engines;
 mod outer_door;
+mod rows;
 mod values;
 mod vipps_calls;
 
@@ -27,6 +28,7 @@ pub(crate) fn all() -> Vec<Target> {
     all.extend(answers::targets());
     all.extend(outer_door::targets());
     all.extend(configuration::targets());
+    all.extend(rows::targets());
     all.extend(values::targets());
     all
 }
