@@ -5,6 +5,8 @@
 //! rounded to the øre, so lines may miss the total by an øre each: the total is what is paid, and the
 //! lines are made to add up to it.
 
+use std::collections::HashMap;
+
 use kasse_core::{
     Buyer, Currency, Error, Express, Language, Line, LineId, LineKind, Money, Order, OrderRef,
     VatRate, spread_discount,
@@ -204,6 +206,7 @@ impl WooOrder {
             order: self,
             currency,
             lines: Vec::new(),
+            used: HashMap::new(),
             off: 0,
             tax: 0,
         };
@@ -355,6 +358,8 @@ struct Summing<'a> {
     order: &'a WooOrder,
     currency: Currency,
     lines: Vec<Line>,
+    /// How often an id was used. Those of products are numbers, and no other looks like theirs.
+    used: HashMap<String, u32>,
     /// What is taken off the order and stands on no line of its own: negative fees.
     off: i64,
     /// The tax of all lines so far.
@@ -429,14 +434,12 @@ impl Summing<'_> {
         vat: VatRate,
     ) -> Result<(), Error> {
         // The same product may stand on several lines: engraved, and not.
-        let taken = |id: &str| self.lines.iter().any(|line| line.id.as_str() == id);
-        let mut unique = id.to_owned();
-        for again in 2_u32.. {
-            if !taken(&unique) {
-                break;
-            }
-            unique = format!("{id}-{again}");
-        }
+        let used = self.used.entry(id.to_owned()).or_default();
+        *used = used.saturating_add(1);
+        let unique = match *used {
+            1 => id.to_owned(),
+            times => format!("{id}-{times}"),
+        };
         let name = if name.is_empty() { id } else { name };
         self.lines.push(Line {
             id: LineId::new(unique).map_err(|error| self.order.unusable(error.to_string()))?,

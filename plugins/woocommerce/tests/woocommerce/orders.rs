@@ -223,6 +223,21 @@ async fn lines_keep_their_names_apart() {
     assert_eq!(order.lines[3].kind, LineKind::Shipping);
 }
 
+/// Looking for a name that is free, line by line, took hours.
+#[tokio::test(start_paused = true)]
+async fn an_order_of_very_many_lines_of_one_product_is_read() {
+    let mut with = order();
+    let one = json!({ "id": 1, "name": "Socks", "product_id": 11, "quantity": 1, "subtotal": "1",
+        "subtotal_tax": "0", "total": "1", "total_tax": "0", "taxes": [] });
+    let many = 5000;
+    with["line_items"] = vec![one; many].into();
+    with["shipping_lines"] = json!([]);
+    with["total"] = format!("{many}.00").into();
+    let order = neutral(with).await;
+    let ids: std::collections::HashSet<_> = order.lines.iter().map(|line| &line.id).collect();
+    assert_eq!((order.lines.len(), ids.len()), (many, many));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_not_there_is_not_found_and_what_is_away_is_no_answer() {
     let gone = json!({ "code": "woocommerce_rest_shop_order_invalid_id", "message": "Invalid ID.",
