@@ -24,6 +24,9 @@ const SHORT: u64 = 5;
 /// The longest input, in bytes: what is read of a request is longer, but it does not get more
 /// interesting.
 const LONGEST: u32 = 64 * 1024;
+/// An input that takes so many seconds breaks something. The clock on the wall counts, also where others have
+/// the machine: it is what no input comes near.
+const PATIENCE: u32 = 300;
 
 /// LLVM's coverage, as libFuzzer reads it.
 const FLAGS: &str = "-Cpasses=sancov-module \
@@ -223,7 +226,8 @@ fn one(program: &Path, name: &str, wanted: &Wanted) -> Result<Ended, Problem> {
         .arg(format!("-max_len={LONGEST}"))
         .arg(format!("-dict={}", folder.join("words.dict").display()))
         .arg(format!("-artifact_prefix={}/", found.display()))
-        .args(["-print_final_stats=1", "-timeout=25", "-rss_limit_mb=2048"]);
+        .arg(format!("-timeout={PATIENCE}"))
+        .args(["-print_final_stats=1", "-rss_limit_mb=2048"]);
     if wanted.anew {
         play.arg("-seed=1");
     }
