@@ -57,6 +57,7 @@ struct Ended {
 
 /// `cargo xtask fuzz [--minutes M] [--jobs N] [TARGET…]`, or `--list`.
 pub(crate) fn main(args: &[&str]) -> Result<(), Problem> {
+    compiler()?;
     let mut wanted = Wanted {
         seconds: MINUTES * 60,
         jobs: cores(),
@@ -85,7 +86,6 @@ pub(crate) fn main(args: &[&str]) -> Result<(), Problem> {
             other => return Err(format!("fuzz does not know {other}")),
         }
     }
-    compiler()?;
     play(&wanted)
 }
 
@@ -137,8 +137,8 @@ fn play(wanted: &Wanted) -> Result<(), Problem> {
     let next = AtomicUsize::new(0);
     let ended = Mutex::new(Vec::new());
     println!(
-        "{:22} {:>12} {:>9}  {}",
-        "target", "executions", "a second", "result"
+        "{:22} {:>12} {:>9}  result",
+        "target", "executions", "a second"
     );
     std::thread::scope(|scope| {
         for _ in 0..wanted.jobs.min(chosen.len()) {
