@@ -396,6 +396,8 @@ mod tests {
             ("1.", None),
             ("1.00x", None),
             ("1e3", None),
+            ("-92233720368547758.074", Some(-i64::MAX)),
+            ("-92233720368547758.075", None),
         ] {
             let read = Money::rounded(text, Currency::Nok).ok();
             assert_eq!(read.map(|money| money.minor), minor, "{text}");

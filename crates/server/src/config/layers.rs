@@ -28,6 +28,9 @@ use super::{
 
 const PREFIX: &str = "KASSE_";
 const LARGEST_FILE: u64 = 1024 * 1024;
+/// No value lies deeper. What a variable names below is left out: layers are merged level by level,
+/// each on the stack. (TOML's parser has a limit of its own.)
+const DEEPEST: usize = 16;
 
 const TOP: &[&str] = &["server", "installation_keys", "accounts", "shops"];
 const SERVER: &[&str] = &[
@@ -162,7 +165,8 @@ fn variable_path(name: &str) -> Option<Vec<String>> {
     if !rest.contains("__") {
         return None;
     }
-    let mut path: Vec<String> = rest.split("__").map(str::to_ascii_lowercase).collect();
+    let levels = rest.split("__").take(DEEPEST);
+    let mut path: Vec<String> = levels.map(str::to_ascii_lowercase).collect();
     if let [top, name, ..] = path.as_mut_slice()
         && (top == "shops" || top == "accounts")
     {

@@ -129,6 +129,14 @@ fn variables_are_taken_as_they_are() {
 }
 
 #[test]
+fn a_variable_of_very_many_levels_is_an_unknown_one() {
+    let name = format!("KASSE_{}B", "A__".repeat(40_000));
+    let error = load(GOOD, &[(&name, "x")], &[]).unwrap_err();
+    let place = &error.problems[0].place;
+    assert!(place.starts_with('a') && place.len() < 100, "{place}");
+}
+
+#[test]
 fn the_environment_alone_is_enough() {
     let env = [
         ("KASSE_SERVER__PUBLIC_URL", "https://kasse.fjord.no"),
