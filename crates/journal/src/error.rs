@@ -57,6 +57,10 @@ pub enum OpenError {
     /// SQLite failed.
     #[error("the journal cannot be opened: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The journal on PostgreSQL cannot be had.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Postgres(#[from] crate::postgres::PostgresError),
 }
 
 impl From<OpenError> for Error {
@@ -71,6 +75,8 @@ impl From<OpenError> for Error {
             OpenError::Files { .. } | OpenError::Setting { .. } | OpenError::Sqlite(_) => {
                 "Look at the disk and the permissions of the journal's folder. It must be on a local disk."
             }
+            #[cfg(feature = "postgres")]
+            OpenError::Postgres(error) => error.advice(),
         };
         Self::new(
             ErrorKind::Journal,

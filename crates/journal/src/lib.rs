@@ -1,6 +1,8 @@
-//! kasse's durable record of payments, on SQLite: one file, one process, nothing to run beside it.
+//! kasse's durable record of payments: on SQLite (one file, one process, nothing to run beside it)
+//! or, with the feature `postgres`, in a PostgreSQL database that several servers share
+//! (`postgres`).
 //!
-//! # How it keeps its promises
+//! # How SQLite's keeps its promises
 //! One thread owns the connection that writes (`writer`). It takes all batches that wait, does
 //! each in a savepoint of its own, commits them together, and only then answers: a batch that was
 //! answered is on the disk, and many that come at once cost one sync. A batch that conflicts is
@@ -18,12 +20,20 @@ mod folder;
 mod inspect;
 mod journal;
 mod leases;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod queries;
 mod readers;
 mod record;
 mod schema;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod writer;
 
 pub use error::OpenError;
 pub use inspect::{Inspection, backup, inspect};
 pub use journal::SqliteJournal;
+#[cfg(feature = "postgres")]
+pub use postgres::{
+    Migrated, PostgresError, PostgresJournal, PostgresOptions, inspect_postgres, migrate_postgres,
+};

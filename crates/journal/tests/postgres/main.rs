@@ -1,0 +1,14 @@
+//! The journal on PostgreSQL. What needs a database starts one itself; where there is no PostgreSQL
+//! it is left out, and says so.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "it is a test: what does not fit has to fail, in helpers too"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod suite;
+mod support;
