@@ -161,6 +161,24 @@ impl Journal for PostgresJournal {
             .await
     }
 
+    async fn anyone_holds(
+        &self,
+        beginning: &LeaseKey,
+        _now: Timestamp,
+    ) -> Result<bool, JournalError> {
+        leases::anyone_holds(&self.pool, beginning).await
+    }
+
+    async fn count(
+        &self,
+        key: &str,
+        now: Timestamp,
+        most: usize,
+        per: Duration,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        limits::count(&self.pool, key, now, most, per).await
+    }
+
     async fn release(&self, lease: Lease) -> Result<(), JournalError> {
         let pool = Arc::clone(&self.pool);
         self.to_the_end(async move { leases::release(&pool, &lease).await })
@@ -283,34 +301,5 @@ impl Journal for PostgresJournal {
 
     async fn strays(&self, since: Timestamp, most: usize) -> Result<Vec<Stray>, JournalError> {
         queries::strays(&self.pool, since, most).await
-    }
-}
-
-/// What the trait is to have: see there.
-impl PostgresJournal {
-    /// Is a lease held whose key begins so?
-    ///
-    /// # Errors
-    /// See [`JournalError`].
-    pub async fn anyone_holds(
-        &self,
-        beginning: &LeaseKey,
-        _now: Timestamp,
-    ) -> Result<bool, JournalError> {
-        leases::anyone_holds(&self.pool, beginning).await
-    }
-
-    /// Counts a call against a limit.
-    ///
-    /// # Errors
-    /// See [`JournalError`].
-    pub async fn count(
-        &self,
-        key: &str,
-        now: Timestamp,
-        most: usize,
-        per: Duration,
-    ) -> Result<Option<Timestamp>, JournalError> {
-        limits::count(&self.pool, key, now, most, per).await
     }
 }

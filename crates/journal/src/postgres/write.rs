@@ -69,7 +69,7 @@ async fn once(pool: &Arc<Pool>, batch: &Batch) -> Result<(), Failure> {
             match find(&mut taken, writer, batch).await {
                 Some(true) => Ok(()),
                 Some(false) => Err(Failure::Lost(why)),
-                None => Err(Failure::Final(JournalError::Unavailable(why))),
+                None => Err(Failure::Final(JournalError::Unsure(why))),
             }
         }
     }

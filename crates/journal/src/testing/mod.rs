@@ -230,7 +230,7 @@ impl Cluster {
     /// its folder. What it reads ends when we drop it, and also when we are killed.
     fn guard(&self) -> Result<(), String> {
         const SCRIPT: &str = "cat > /dev/null; \"$1\" -D \"$2/data\" -m immediate -w stop \
-            > /dev/null 2>&1; cd /; rm -rf \"$2\"/*";
+            > /dev/null 2>&1; cd /; rm -rf \"$2\"";
         let mut command = self.as_user("sh");
         command
             .args(["-c", SCRIPT, "guard"])

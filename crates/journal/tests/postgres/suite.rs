@@ -1,6 +1,7 @@
 //! The journal on PostgreSQL passes the suite that every journal passes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -97,6 +98,24 @@ impl Journal for OnSuiteTime {
     ) -> Result<Option<Lease>, JournalError> {
         self.at(now).await;
         self.journal.acquire(key, now, until).await
+    }
+    async fn anyone_holds(
+        &self,
+        beginning: &LeaseKey,
+        now: Timestamp,
+    ) -> Result<bool, JournalError> {
+        self.at(now).await;
+        self.journal.anyone_holds(beginning, now).await
+    }
+    async fn count(
+        &self,
+        key: &str,
+        now: Timestamp,
+        most: usize,
+        per: Duration,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        self.at(now).await;
+        self.journal.count(key, now, most, per).await
     }
     async fn release(&self, lease: Lease) -> Result<(), JournalError> {
         self.journal.release(lease).await
