@@ -108,19 +108,14 @@ pub(crate) const DELIVERIES_DUE: &str = claimed!(
     candidates: "
     found AS MATERIALIZED (
         SELECT shop AS a, order_id AS b, next
-        FROM deliveries AS head
-        WHERE NOT parked AND next <= $1 AND NOT EXISTS (
-            SELECT FROM deliveries AS earlier
-            WHERE NOT earlier.parked AND earlier.shop = head.shop
-                AND earlier.order_id = head.order_id
-                AND (earlier.after, earlier.id) < (head.after, head.id)
-        ) AND NOT EXISTS (
+        FROM to_tell
+        WHERE next <= $1 AND NOT EXISTS (
             SELECT FROM claims
             WHERE kind = 3 AND a = shop AND b = order_id AND holder <> $3
                 AND until > journal_now()
         )
         ORDER BY next, shop, order_id LIMIT $2
-        FOR NO KEY UPDATE OF head SKIP LOCKED
+        FOR NO KEY UPDATE OF to_tell SKIP LOCKED
     )",
     wanted: "a, b",
     order: "next, a, b"

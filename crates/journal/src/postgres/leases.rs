@@ -23,7 +23,7 @@ const RELEASE: &str = "
     FROM (SELECT set_config('synchronous_commit', 'off', TRUE)) AS hasty
     WHERE key = $1 AND epoch = $2";
 
-const ANYONE_HOLDS: &str = "
+pub(crate) const ANYONE_HOLDS: &str = "
     SELECT EXISTS (SELECT FROM leases WHERE key ^@ $1 AND until > journal_now())";
 
 pub(crate) async fn acquire(

@@ -21,6 +21,8 @@ mod journal;
 mod leases;
 mod limits;
 mod options;
+#[cfg(all(test, feature = "testing"))]
+mod plans;
 mod pool;
 mod queries;
 mod schema;

@@ -5,6 +5,7 @@
 //! tables are in the way.
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::error::{PostgresError, said};
 use super::options::Way;
@@ -108,7 +109,52 @@ const STEPS: &[&str] = &[r#"
     );
     CREATE INDEX deliveries_order ON deliveries (shop, order_id, after, id);
     CREATE INDEX deliveries_waiting ON deliveries (shop, order_id, after, id) WHERE NOT parked;
-    CREATE INDEX deliveries_next ON deliveries (next, shop, order_id) WHERE NOT parked;
+
+    -- Which orders have something to be told, and when: the time of the first delivery of each that
+    -- is not parked. The others wait behind it, and while an engine is away they may be most of the
+    -- table. Who changes an order's deliveries has its row here until the commit, and then looks
+    -- anew: what others committed meanwhile counts.
+    CREATE TABLE to_tell (
+        shop TEXT COLLATE "C" NOT NULL,
+        order_id TEXT COLLATE "C" NOT NULL,
+        next TEXT COLLATE "C" NOT NULL,
+        PRIMARY KEY (shop, order_id)
+    );
+    CREATE INDEX to_tell_next ON to_tell (next, shop, order_id);
+    CREATE FUNCTION tell_first() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+    DECLARE
+        told RECORD;
+        head TEXT;
+    BEGIN
+        FOR told IN
+            SELECT DISTINCT changed.shop, changed.order_id
+            FROM (VALUES (OLD.shop, OLD.order_id), (NEW.shop, NEW.order_id)) AS changed (shop, order_id)
+            WHERE changed.shop IS NOT NULL ORDER BY changed.shop, changed.order_id
+        LOOP
+            LOOP
+                INSERT INTO kasse.to_tell VALUES (told.shop, told.order_id, '')
+                    ON CONFLICT DO NOTHING;
+                PERFORM FROM kasse.to_tell AS known
+                    WHERE known.shop = told.shop AND known.order_id = told.order_id FOR UPDATE;
+                EXIT WHEN FOUND;
+            END LOOP;
+            SELECT delivery.next INTO head FROM kasse.deliveries AS delivery
+                WHERE delivery.shop = told.shop AND delivery.order_id = told.order_id
+                    AND NOT delivery.parked
+                ORDER BY delivery.after, delivery.id LIMIT 1;
+            IF FOUND THEN
+                UPDATE kasse.to_tell AS known SET next = head
+                    WHERE known.shop = told.shop AND known.order_id = told.order_id
+                        AND known.next <> head;
+            ELSE
+                DELETE FROM kasse.to_tell AS known
+                    WHERE known.shop = told.shop AND known.order_id = told.order_id;
+            END IF;
+        END LOOP;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER deliveries_changed AFTER INSERT OR UPDATE OR DELETE ON deliveries
+        FOR EACH ROW EXECUTE FUNCTION tell_first();
 
     CREATE TABLE personal (
         account TEXT COLLATE "C" NOT NULL,
@@ -209,6 +255,7 @@ const STEPS: &[&str] = &[r#"
     ALTER TABLE commands SET (autovacuum_vacuum_scale_factor = 0.02);
     ALTER TABLE inbox SET (autovacuum_vacuum_scale_factor = 0.02);
     ALTER TABLE deliveries SET (autovacuum_vacuum_scale_factor = 0.02);
+    ALTER TABLE to_tell SET (autovacuum_vacuum_scale_factor = 0.02);
 "#];
 
 /// The tables, for who looks whether all may be used.
@@ -220,6 +267,7 @@ const TABLES: &[&str] = &[
     "commands",
     "inbox",
     "deliveries",
+    "to_tell",
     "personal",
     "quotes",
     "exchanges",
@@ -375,9 +423,57 @@ pub(crate) async fn check_rights(client: &Client, way: &Way) -> Result<(), OpenE
 }
 
 pub(crate) fn unreachable(way: &Way, error: &tokio_postgres::Error) -> OpenError {
+    if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        return PostgresError::Rights {
+            place: way.place.clone(),
+            role: way.config.get_user().unwrap_or_default().to_owned(),
+            what: said(error),
+        }
+        .into();
+    }
     PostgresError::Unreachable {
         place: way.place.clone(),
         why: said(error),
     }
     .into()
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::super::options::PostgresOptions;
+    use super::super::pool::Connection;
+    use super::*;
+    use crate::testing::Cluster;
+
+    #[tokio::test]
+    async fn an_older_journal_gets_the_steps_that_it_lacks() {
+        let Some(cluster) = Cluster::shared() else {
+            return;
+        };
+        let way = Way::new(&PostgresOptions::new(cluster.database().into())).unwrap();
+        let mut client = Connection::open(&way).await.unwrap().client;
+        let steps = [
+            "CREATE TABLE a (x INTEGER)",
+            "INSERT INTO a VALUES (1)",
+            "CREATE TABLE b (x INTEGER)",
+            "INSERT INTO a VALUES (2); CREATE TABLE b (x INTEGER)",
+        ];
+        let did = |from, to| Migrated { from, to };
+        let by = async |client: &mut Client, count: usize| {
+            migrate_by(client, &way, &steps[..count]).await
+        };
+        assert_eq!(by(&mut client, 2).await.unwrap(), did(0, 2));
+        assert_eq!(by(&mut client, 3).await.unwrap(), did(2, 3));
+        assert_eq!(by(&mut client, 3).await.unwrap(), did(3, 3));
+        // A step that fails leaves nothing.
+        by(&mut client, 4).await.unwrap_err();
+        assert_eq!(version(&client, &way).await.unwrap(), Some(3));
+        let rows = client.query("SELECT x FROM a", &[]).await.unwrap();
+        assert_eq!(rows.len(), 1);
+        let error = by(&mut client, 2).await.unwrap_err();
+        assert!(
+            matches!(error, OpenError::Newer { found: 3, known: 2 }),
+            "{error}"
+        );
+    }
 }

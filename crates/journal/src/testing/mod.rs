@@ -133,9 +133,17 @@ impl Cluster {
     /// # Panics
     /// Where it cannot be made.
     pub fn database(&self) -> String {
+        self.database_as("")
+    }
+
+    /// The same with these options of `CREATE DATABASE`.
+    ///
+    /// # Panics
+    /// Where it cannot be made.
+    pub fn database_as(&self, options: &str) -> String {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let name = format!("test{number}");
-        self.sql("postgres", &format!("CREATE DATABASE {name}"));
+        self.sql("postgres", &format!("CREATE DATABASE {name} {options}"));
         self.url(&name)
     }
 

@@ -8,7 +8,13 @@
     reason = "it is a test: what does not fit has to fail, in helpers too"
 )]
 
+mod commits;
 #[path = "../common/mod.rs"]
 mod common;
+mod erasing;
+mod opening;
+mod proxy;
+mod servers;
 mod suite;
 mod support;
+mod tls;

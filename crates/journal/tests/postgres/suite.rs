@@ -15,7 +15,7 @@ use kasse_core::{
 use kasse_journal::PostgresJournal;
 use kasse_journal::testing::Cluster;
 
-use crate::support::connect;
+use crate::support::{connect, nordic};
 
 /// Runs a future from within what is no async function, on a runtime that has other threads.
 fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -27,8 +27,9 @@ async fn the_journal_on_postgresql_passes_the_suite() {
     let Some(cluster) = Cluster::shared() else {
         return;
     };
+    let nordic = nordic(cluster);
     let make = || {
-        let url = cluster.database();
+        let url = cluster.database_as(nordic);
         wait(async { Arc::new(OnSuiteTime::new(&url).await) as suite::Subject })
     };
     suite::run(make).await;
