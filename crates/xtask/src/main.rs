@@ -25,9 +25,9 @@ The chores of the kasse project.
 Usage: cargo xtask <CHORE>
 
 Chores:
-  test               Everything: unit, integration and doc tests, a real Vendure and a real Medusa (Node,
-                     npm and PostgreSQL; installed by apt-get where they can be), the WooCommerce plugin's own
-                     tests (PHP and Node; the same), the snapshots, a third party's adapter with its
+  test               Everything: unit, integration and doc tests, the journal on PostgreSQL, a real Vendure
+                     and a real Medusa (Node, npm and PostgreSQL; installed by apt-get where they can be),
+                     the WooCommerce plugin's own tests (PHP and Node; the same), the snapshots, a third party's adapter with its
                      checklist, the JSON API against its
                      document (schemathesis; installed by pip into the target folder), each fuzz
                      target for a few seconds (a C++ compiler), and the demo's pages in a browser
@@ -80,6 +80,11 @@ fn test() -> Result<(), Problem> {
         .args(["test", "--workspace", "--all-features"])
         .env("INSTA_UPDATE", "no")
         .env("INSTA_SNAPSHOT_REFERENCES_FILE", snapshots.list());
+    match medusa::find_or_install() {
+        // Tests that need one start it themselves, and fail where there is none.
+        Ok(_) => drop(tests.env("KASSE_POSTGRES", "1")),
+        Err(why) => left_out.push(format!("the journal on PostgreSQL: {why}")),
+    }
     // Stopped when the tests are over.
     let mut postgres = None;
     match npm::find_or_install_node() {

@@ -27,14 +27,7 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Starts one. Where its programs are missing, they are installed by apt-get.
     pub(crate) fn start() -> Result<Self, Problem> {
-        let programs = match programs() {
-            Some(programs) => programs,
-            None => {
-                println!("xtask: PostgreSQL is not here; trying apt-get install postgresql …");
-                run::apt_get_install(&["postgresql"]);
-                programs().ok_or("PostgreSQL is not installed, and apt-get could not install it")?
-            }
-        };
+        let programs = find_or_install()?;
         let port = free_port()?;
         let folder = make_folder()?;
         let server = Self {
@@ -126,6 +119,17 @@ fn make_folder() -> Result<PathBuf, Problem> {
         }
     }
     Err(format!("the user {USER} has no folder to write to"))
+}
+
+/// The folder with PostgreSQL's programs. Where they are missing, they are installed by apt-get.
+pub(crate) fn find_or_install() -> Result<PathBuf, Problem> {
+    if let Some(programs) = programs() {
+        return Ok(programs);
+    }
+    println!("xtask: PostgreSQL is not here; trying apt-get install postgresql …");
+    run::apt_get_install(&["postgresql"]);
+    let missing = "PostgreSQL is not installed, and apt-get could not install it";
+    programs().ok_or_else(|| missing.to_owned())
 }
 
 /// The folder with the newest of PostgreSQL's programs.

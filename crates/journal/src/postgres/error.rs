@@ -97,7 +97,7 @@ pub(crate) fn said(error: &Error) -> String {
 }
 
 /// Was the connection lost, so that another one may fare better? Also where the database just
-/// starts or stops.
+/// starts or stops, or has become the copy of another one, which takes no writes.
 pub(crate) fn is_lost(error: &Error) -> bool {
     let Some(code) = error.code() else {
         // What came is no answer of the database, and what was asked was not understood wrongly:
@@ -113,6 +113,7 @@ pub(crate) fn is_lost(error: &Error) -> bool {
         SqlState::CONNECTION_DOES_NOT_EXIST,
         SqlState::CONNECTION_EXCEPTION,
         SqlState::TOO_MANY_CONNECTIONS,
+        SqlState::READ_ONLY_SQL_TRANSACTION,
     ]
     .contains(code)
 }

@@ -13,6 +13,7 @@ use kasse_core::journal::{
 use kasse_core::{
     CallerKey, OrderRef, Payment, PaymentEvent, PaymentId, Personal, Reference, ShopId,
 };
+use tracing::Instrument as _;
 
 use super::error::PostgresError;
 use super::options::{PostgresOptions, Way};
@@ -85,7 +86,8 @@ impl PostgresJournal {
         &self,
         work: impl Future<Output = Result<T, JournalError>> + Send + 'static,
     ) -> Result<T, JournalError> {
-        tokio::spawn(work).await.map_err(|_| closed())?
+        let work = tokio::spawn(work.in_current_span());
+        work.await.map_err(|_| closed())?
     }
 }
 
