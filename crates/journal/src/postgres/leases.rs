@@ -8,10 +8,14 @@ use kasse_core::journal::{JournalError, Lease, LeaseKey};
 use super::pool::Pool;
 
 // The epoch is drawn once the row is locked. Who asked is told apart by a number of the ask's own:
-// one whose answer was lost, and which is asked again, has it then.
+// one whose answer was lost, and which is asked again, has it then. It is looked first: who waits for
+// a lease tries it again and again, and a row that is only locked is a write too, with its sync.
 const ACQUIRE: &str = "
     INSERT INTO leases AS held (key, epoch, until, asked)
-    VALUES ($1, nextval('epochs'), journal_now() + $2::bigint * interval '1 microsecond', $3)
+    SELECT $1::text, nextval('epochs'), journal_now() + $2::bigint * interval '1 microsecond',
+        $3::bigint
+    WHERE NOT EXISTS (
+        SELECT FROM leases WHERE key = $1::text AND until > journal_now() AND asked <> $3::bigint)
     ON CONFLICT (key) DO UPDATE
     SET epoch = nextval('epochs'), until = excluded.until, asked = excluded.asked
     WHERE held.until <= journal_now() OR held.asked = excluded.asked
