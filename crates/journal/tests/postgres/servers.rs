@@ -26,6 +26,15 @@ async fn two() -> Option<(PostgresJournal, PostgresJournal, String, &'static Clu
     Some((one, other, url, cluster))
 }
 
+/// A connection that is no journal's.
+async fn client(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    client
+}
+
 fn at(seconds: i64) -> Timestamp {
     begin() + SignedDuration::from_secs(seconds)
 }
@@ -110,29 +119,26 @@ async fn nobody_takes_a_lease_under_a_batch() {
     let lease = one.acquire(&key, at(0), at(60)).await.unwrap().unwrap();
     put_forward(cluster, &url, 61);
     // Somebody is about to insert the same payment: the batch waits for what becomes of it.
-    let (mut blocker, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
+    let (mut blocker, watcher) = (client(&url).await, client(&url).await);
     let blocking = blocker.transaction().await.unwrap();
     let sql = "INSERT INTO kasse.payments (account, reference, shop, order_id, attempt, state,
         created, doc) VALUES ('main', 'acme-1001', '', '', 1, '', '', '')";
     blocking.batch_execute(sql).await.unwrap();
-    let waiting = async |count: &str| {
+    let waiting = async |count: i64| {
         let sql = "SELECT count(*) FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while cluster.sql(&url, sql) != count {
+        while watcher.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) != count {
             tokio::task::yield_now().await;
         }
     };
     let late = Batch::under(&lease).with(insert("acme-1001"));
     let writing = tokio::spawn(async move { (one.write(late).await, one) });
-    tokio::time::timeout(Duration::from_secs(4), waiting("1"))
+    tokio::time::timeout(Duration::from_secs(4), waiting(1))
         .await
         .unwrap();
     let taking = tokio::spawn(async move { other.acquire(&key, at(0), at(60)).await });
     // The lease has run out, and is not to be had while the batch is not done.
-    tokio::time::timeout(Duration::from_secs(4), waiting("2"))
+    tokio::time::timeout(Duration::from_secs(4), waiting(2))
         .await
         .unwrap();
     blocking.rollback().await.unwrap();
