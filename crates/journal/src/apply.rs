@@ -144,19 +144,40 @@ fn put_payment(
 }
 
 fn append(connection: &Connection, event: &PaymentEvent) -> Result<(), JournalError> {
+    // The next of its shop's. There is one writer, and it is within the transaction: who reads sees
+    // places in their order.
+    append_to(connection, None, event)
+}
+
+/// The same at a place of its own: that which it had in another journal.
+pub(crate) fn append_at(
+    connection: &Connection,
+    place: u64,
+    event: &PaymentEvent,
+) -> Result<(), JournalError> {
+    append_to(connection, Some(place), event)
+}
+
+fn append_to(
+    connection: &Connection,
+    place: Option<u64>,
+    event: &PaymentEvent,
+) -> Result<(), JournalError> {
     let id = &event.payment;
     let row = Row::of("event", format_args!("{id}/{}", event.number), id);
-    // The one writer gives the places, within the transaction: who reads sees them in their order.
     let added = row.execute(
         connection,
-        "INSERT INTO events (shop, account, reference, number, doc)
-         SELECT shop, account, reference, ?3, ?4 FROM payments
-         WHERE account = ?1 AND reference = ?2",
+        "INSERT INTO events (shop, place, account, reference, number, doc)
+         SELECT shop, coalesce(?5, 1 + coalesce(
+                 (SELECT max(place) FROM events WHERE events.shop = payments.shop), 0
+             )), account, reference, ?3, ?4
+         FROM payments WHERE account = ?1 AND reference = ?2",
         params![
             id.account.as_str(),
             id.reference.as_str(),
             number(&row.name, event.number)?,
             document(&row.name, event)?,
+            place.map(|place| number(&row.name, place)).transpose()?,
         ],
     )?;
     if added == 0 {

@@ -37,6 +37,17 @@ pub enum OpenError {
         /// This program's.
         known: i64,
     },
+    /// An older kasse has written it, and it was opened to be read only.
+    #[error("the journal has version {found}, and this kasse reads version {known}")]
+    Older {
+        /// The file's.
+        found: i64,
+        /// This program's.
+        known: i64,
+    },
+    /// An import into it was begun and not finished: a part of what it should hold is missing.
+    #[error("an import into the journal was begun and not finished")]
+    Importing,
     /// A database, but none of kasse's.
     #[error("{} is a database of another program", .0.display())]
     NotAJournal(PathBuf),
@@ -63,13 +74,18 @@ pub enum OpenError {
     Postgres(#[from] crate::postgres::PostgresError),
 }
 
-impl From<OpenError> for Error {
-    fn from(error: OpenError) -> Self {
-        let advice = match &error {
+impl OpenError {
+    /// What to do.
+    pub fn advice(&self) -> &'static str {
+        match self {
             OpenError::InUse { .. } => {
                 "One process has the journal; the command line talks to it over HTTP."
             }
             OpenError::Newer { .. } => "Run the newer kasse, or restore a copy from before it.",
+            OpenError::Older { .. } => "Run `kasse journal migrate` first.",
+            OpenError::Importing => {
+                "Run the same `kasse journal import` again: it goes on where it was."
+            }
             OpenError::NotAJournal(_) => "Name another folder for the journal.",
             OpenError::OldSqlite(_) => "Build kasse with the SQLite it brings along.",
             OpenError::Files { .. } | OpenError::Setting { .. } | OpenError::Sqlite(_) => {
@@ -77,7 +93,13 @@ impl From<OpenError> for Error {
             }
             #[cfg(feature = "postgres")]
             OpenError::Postgres(error) => error.advice(),
-        };
+        }
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        let advice = error.advice();
         Self::new(
             ErrorKind::Journal,
             Who::Merchant,

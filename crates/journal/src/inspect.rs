@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use crate::connection;
 use crate::error::OpenError;
 use crate::folder::DATABASE;
+use crate::transfer::importing;
 
 /// What was found in a journal's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,11 @@ pub struct Inspection {
     pub payments: u64,
     /// The size of the database, in bytes, without the log beside it.
     pub bytes: u64,
-    /// What SQLite says is broken, ten lines at the most. Empty: it is whole.
+    /// An import into it was begun and not finished: no kasse opens it.
+    pub importing: bool,
+    /// What should be otherwise, though nothing is broken by it yet.
+    pub warnings: Vec<String>,
+    /// What is broken, ten lines at the most. Empty: it is whole.
     pub broken: Vec<String>,
 }
 
@@ -62,6 +67,8 @@ pub fn inspect(folder: &Path) -> Result<Option<Inspection>, OpenError> {
         version: number("PRAGMA user_version")?,
         payments: u64::try_from(payments).unwrap_or_default(),
         bytes: u64::try_from(pages).unwrap_or_default(),
+        importing: importing(&connection)?,
+        warnings: Vec::new(),
         broken,
     }))
 }

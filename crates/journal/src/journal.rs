@@ -20,6 +20,7 @@ use crate::error::OpenError;
 use crate::folder::Folder;
 use crate::leases::Leases;
 use crate::readers::Readers;
+use crate::transfer::importing;
 use crate::writer::{WriterHandle, truncate_log};
 use crate::{connection, queries, schema};
 
@@ -48,6 +49,9 @@ impl SqliteJournal {
         let database = folder.database();
         let mut writing = connection::writer(&database)?;
         schema::migrate(&mut writing, &database)?;
+        if importing(&writing)? {
+            return Err(OpenError::Importing);
+        }
         let opened = count_opening(&writing)?;
         // What was erased before a crash leaves the log now. Nobody reads yet.
         truncate_log(&writing)?;

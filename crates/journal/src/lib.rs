@@ -28,6 +28,7 @@ mod record;
 mod schema;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod transfer;
 mod writer;
 
 pub use error::OpenError;
@@ -35,5 +36,6 @@ pub use inspect::{Inspection, backup, inspect};
 pub use journal::SqliteJournal;
 #[cfg(feature = "postgres")]
 pub use postgres::{
-    Migrated, PostgresError, PostgresJournal, PostgresOptions, inspect_postgres, migrate_postgres,
+    PostgresError, PostgresJournal, PostgresOptions, inspect_postgres, migrate_postgres,
 };
+pub use transfer::{Location, Migrated, Progress, TransferError, Transferred};

@@ -52,9 +52,9 @@ const DUE: &str = "
 const EVENTS: &str = "SELECT doc FROM events WHERE account = ?1 AND reference = ?2 ORDER BY number";
 
 const EVENTS_SINCE: &str = "
-    SELECT events.seq, payments.order_id, events.doc
+    SELECT events.place, payments.order_id, events.doc
     FROM events JOIN payments USING (account, reference)
-    WHERE events.shop = ?1 AND events.seq > ?2 ORDER BY events.seq LIMIT ?3";
+    WHERE events.shop = ?1 AND events.place > ?2 ORDER BY events.place LIMIT ?3";
 
 const COMMANDS: &str = "
     SELECT doc FROM commands WHERE account = ?1 AND reference = ?2 ORDER BY created, seq";

@@ -1,5 +1,6 @@
 //! The tables, and how a file of an older kasse gets them.
 
+use std::cmp::Ordering;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -147,6 +148,7 @@ const STEPS: &[&str] = &[
     WEBHOOKS,
     CALLS,
     OUTBOX,
+    PLACES,
 ];
 
 /// What went between us and Vipps: the newest of each payment. And what the journal's figures are
@@ -267,6 +269,39 @@ const OUTBOX: &str = "
     END;
 ";
 
+/// Places of events are each shop's own, as they are where several servers write: a journal can come
+/// from there. Those that were given stay.
+const PLACES: &str = "
+    ALTER TABLE events ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+    UPDATE events SET place = seq;
+    DROP INDEX events_shop;
+    CREATE UNIQUE INDEX events_shop ON events (shop, place);
+";
+
+/// The version of the tables. 0: there are none.
+pub(crate) fn version(connection: &Connection) -> Result<i64, OpenError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Who only reads cannot bring the file to this program's version: it has to have it.
+pub(crate) fn must_be_current(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let application: i64 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if application != APPLICATION {
+        return Err(OpenError::NotAJournal(path.to_owned()));
+    }
+    let (found, known) = (version(connection)?, known(STEPS));
+    match found.cmp(&known) {
+        Ordering::Less => Err(OpenError::Older { found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(OpenError::Newer { found, known }),
+    }
+}
+
+fn known(steps: &[&str]) -> i64 {
+    i64::try_from(steps.len()).unwrap_or(i64::MAX)
+}
+
 /// Brings the file to this program's version.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     migrate_by(connection, path, STEPS)
@@ -280,7 +315,7 @@ fn migrate_by(connection: &mut Connection, path: &Path, steps: &[&str]) -> Resul
     if tables > 0 && application != APPLICATION {
         return Err(OpenError::NotAJournal(path.to_owned()));
     }
-    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    let known = known(steps);
     if version > known {
         return Err(OpenError::Newer {
             found: version,
@@ -347,17 +382,20 @@ mod tests {
             .unwrap();
         migrate(&mut connection, Path::new("file")).unwrap();
         let mut statement = connection
-            .prepare("SELECT seq || ' ' || shop || ' ' || doc FROM events ORDER BY seq")
+            .prepare("SELECT place || ' ' || shop || ' ' || doc FROM events ORDER BY place")
             .unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();
         let rows: Vec<String> = rows.map(Result::unwrap).collect();
         assert_eq!(rows, ["1 a soon 9", "2 a soon 10", "3 b late 1"]);
         // Still of payments alone, and each number once.
         for refused in [
-            "INSERT INTO events (shop, account, reference, number, doc)
-             VALUES ('a', 'main', 'none', 1, '{}')",
-            "INSERT INTO events (shop, account, reference, number, doc)
-             VALUES ('a', 'main', 'soon', 9, '{}')",
+            "INSERT INTO events (shop, place, account, reference, number, doc)
+             VALUES ('a', 4, 'main', 'none', 1, '{}')",
+            "INSERT INTO events (shop, place, account, reference, number, doc)
+             VALUES ('a', 4, 'main', 'soon', 9, '{}')",
+            // And each place once.
+            "INSERT INTO events (shop, place, account, reference, number, doc)
+             VALUES ('a', 2, 'main', 'soon', 11, '{}')",
         ] {
             connection.execute(refused, []).unwrap_err();
         }

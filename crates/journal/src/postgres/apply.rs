@@ -211,6 +211,37 @@ async fn append(connection: &mut Connection, event: &PaymentEvent) -> Result<(),
     Ok(())
 }
 
+/// The same at a place of its own: that which it had in another journal. The shop's next place is
+/// not moved by it.
+pub(crate) async fn append_at(
+    connection: &mut Connection,
+    place: u64,
+    event: &PaymentEvent,
+) -> Result<(), Failure> {
+    const SQL: &str = "
+        INSERT INTO events (shop, place, account, reference, number, doc)
+        SELECT shop, $3, $1, $2, $4, $5 FROM payments WHERE account = $1 AND reference = $2";
+    let id = &event.payment;
+    let row = Row::of("event", format_args!("{id}/{}", event.number), id);
+    let added = row
+        .execute(
+            connection,
+            SQL,
+            &[
+                &id.account.as_str(),
+                &id.reference.as_str(),
+                &number(&row.name, place)?,
+                &number(&row.name, event.number)?,
+                &document(&row.name, event)?,
+            ],
+        )
+        .await?;
+    if added == 0 {
+        return Err(not_there(id).into());
+    }
+    Ok(())
+}
+
 async fn put_command(connection: &mut Connection, command: &Command) -> Result<(), Failure> {
     const SQL: &str = "
         INSERT INTO commands (id, account, reference, shop, caller, created, next, doc)

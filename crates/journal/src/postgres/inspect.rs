@@ -3,6 +3,7 @@
 use std::pin::pin;
 
 use futures_util::TryStreamExt;
+use jiff::Timestamp;
 use kasse_core::Payment;
 use kasse_core::journal::{Command, Delivery, Exchange, Quote, Registration, Stray};
 use kasse_core::{PaymentEvent, Personal};
@@ -55,9 +56,12 @@ const CONDITIONS: &[&str] = &[
     "SELECT 'the places of shop ' || shop || ' are behind its events'
         FROM (SELECT shop, max(place) AS last FROM events GROUP BY shop) AS given
         LEFT JOIN places USING (shop) WHERE places.last IS NULL OR places.last < given.last",
-    "SELECT 'the setting ' || name || ' is off: what was committed can be lost with the power'
-        FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'",
 ];
+
+/// Nothing is broken by it yet.
+const WARNINGS: &str = "
+    SELECT 'the setting ' || name || ' is off: what was committed can be lost with the power'
+    FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name";
 
 /// Looks through a whole journal on PostgreSQL: it reads every document, so it takes its time with a
 /// large one. `None`: the database has no journal yet.
@@ -82,6 +86,7 @@ pub async fn inspect_postgres(options: &PostgresOptions) -> Result<Option<Inspec
         .batch_execute("SET statement_timeout = 0")
         .await
         .map_err(failed)?;
+    let importing = schema::importing(&client, &way).await?;
     let look = client
         .build_transaction()
         .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
@@ -100,6 +105,10 @@ pub async fn inspect_postgres(options: &PostgresOptions) -> Result<Option<Inspec
          WHERE relnamespace = 'kasse'::regnamespace AND relkind = 'r'",
     )
     .await?;
+    let mut warnings = Vec::new();
+    for row in look.query(WARNINGS, &[]).await.map_err(failed)? {
+        warnings.push(row.try_get(0).map_err(failed)?);
+    }
     let mut broken = Vec::new();
     for sql in CONDITIONS {
         for row in look.query(*sql, &[]).await.map_err(failed)? {
@@ -130,6 +139,23 @@ pub async fn inspect_postgres(options: &PostgresOptions) -> Result<Option<Inspec
         version,
         payments,
         bytes,
+        importing,
+        warnings,
         broken,
     }))
+}
+
+/// The database's clock, now.
+///
+/// # Errors
+/// See [`OpenError`]: it cannot be reached.
+pub(crate) async fn clock(options: &PostgresOptions) -> Result<Timestamp, OpenError> {
+    let way = Way::new(options)?;
+    let client = super::journal::enter(&way).await?.client;
+    let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+    let found = client.query_one(sql, &[]).await;
+    let micros = found
+        .and_then(|row| row.try_get(0))
+        .map_err(|error| schema::unreachable(&way, &error))?;
+    Ok(Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX))
 }

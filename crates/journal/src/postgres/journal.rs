@@ -18,10 +18,11 @@ use tracing::Instrument as _;
 use super::error::PostgresError;
 use super::options::{PostgresOptions, Way};
 use super::pool::{Connection, Failure, Pool};
-use super::schema::{self, Migrated};
+use super::schema;
 use super::tidy::Tidier;
 use super::{claims, leases, limits, queries, write};
 use crate::error::{OpenError, closed};
+use crate::transfer::Migrated;
 
 /// The oldest PostgreSQL, as it says its own version.
 const OLDEST: i32 = 150_000;
@@ -57,6 +58,9 @@ impl PostgresJournal {
             );
         }
         schema::check_rights(&connection.client, &way).await?;
+        if schema::importing(&connection.client, &way).await? {
+            return Err(OpenError::Importing);
+        }
         let failed = |error: tokio_postgres::Error| schema::unreachable(&way, &error);
         let row = connection.client.query_one("SELECT nextval('ids')", &[]);
         let server = row.await.and_then(|row| row.try_get(0)).map_err(failed)?;

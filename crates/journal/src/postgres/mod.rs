@@ -13,24 +13,24 @@
 //! Each statement has an end, and what was lost or undone on the way is done again for a few seconds
 //! (`pool`).
 
-mod apply;
+pub(crate) mod apply;
 mod claims;
-mod error;
+pub(crate) mod error;
 mod inspect;
-mod journal;
+pub(crate) mod journal;
 mod leases;
 mod limits;
-mod options;
+pub(crate) mod options;
 #[cfg(all(test, feature = "testing"))]
 mod plans;
-mod pool;
+pub(crate) mod pool;
 mod queries;
-mod schema;
+pub(crate) mod schema;
 mod tidy;
 mod write;
 
 pub use error::PostgresError;
+pub(crate) use inspect::clock;
 pub use inspect::inspect_postgres;
 pub use journal::{PostgresJournal, migrate_postgres};
 pub use options::PostgresOptions;
-pub use schema::Migrated;

@@ -12,6 +12,7 @@ use tokio_postgres::config::{Config, Host, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::PostgresError;
+use crate::error::OpenError;
 
 /// How long one attempt to connect may take, for each of a host's addresses.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -41,6 +42,14 @@ impl PostgresOptions {
             url,
             connections: 8,
         }
+    }
+
+    /// Can the address be read, and what it names?
+    ///
+    /// # Errors
+    /// What is wrong with it; nothing of what stands there.
+    pub fn check(&self) -> Result<(), OpenError> {
+        Way::new(self).map(drop).map_err(OpenError::from)
     }
 
     /// Where it is, for messages and logs: host, port and database, nothing else of the address.

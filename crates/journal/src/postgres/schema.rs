@@ -10,6 +10,7 @@ use tokio_postgres::error::SqlState;
 use super::error::{PostgresError, said};
 use super::options::Way;
 use crate::error::OpenError;
+use crate::transfer::Migrated;
 
 /// "kass", as the number of the lock that who migrates holds.
 const LOCK: &str = "1801548659";
@@ -279,15 +280,6 @@ const TABLES: &[&str] = &[
     "claims",
 ];
 
-/// What a migration did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Migrated {
-    /// The version that was found; 0: there was no journal.
-    pub from: i64,
-    /// The version now.
-    pub to: i64,
-}
-
 /// The newest version that this program knows.
 pub(crate) fn known() -> i64 {
     i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
@@ -394,6 +386,15 @@ async fn version_within(
         return Err(PostgresError::NotAJournal(way.place.clone()).into());
     };
     row.try_get(0).map_err(failed)
+}
+
+/// Is an import into it not finished?
+pub(crate) async fn importing(client: &Client, way: &Way) -> Result<bool, OpenError> {
+    let sql = "SELECT to_regclass('kasse.importing') IS NOT NULL";
+    let found = client.query_one(sql, &[]).await;
+    found
+        .and_then(|row| row.try_get(0))
+        .map_err(|error| unreachable(way, &error))
 }
 
 /// Looks whether our role may do all that the journal does.
