@@ -44,7 +44,7 @@ enum Command {
     Config(config::Config),
     /// See whether everything that an installation needs is there, and what to do where it is not
     Doctor(doctor::Doctor),
-    /// Copy the journal, or look through it
+    /// Copy the journal, look through it, or carry it to another database
     Journal(journal::Journal),
     /// List the shop engines that this program can connect
     Plugins,
@@ -95,7 +95,7 @@ async fn main() -> ExitCode {
         Command::Checklist(checklist) => checklist::run(*checklist).await,
         Command::Config(config) => config::run(&config),
         Command::Doctor(doctor) => doctor::run(doctor).await,
-        Command::Journal(journal) => journal::run(journal),
+        Command::Journal(journal) => journal::run(journal).await,
         Command::Plugins => {
             plugins::print();
             Ok(())

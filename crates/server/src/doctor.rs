@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::get;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kasse_core::api::{ApiError, Caller, MemoryLimits, PaymentApi, System, Wire};
 use kasse_core::flow::{Step, StepKind, Unobserved};
 use kasse_core::journal::MemoryJournal;
 use kasse_core::{Account, ApiKind, Context, Currency, Environment, Reference, after};
+use kasse_journal::{Location, OpenError};
 use kasse_vipps::Ecom;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -204,27 +205,62 @@ impl Doctor<'_> {
         }
     }
 
+    /// Is it there, whole, and safe where it is?
     async fn journal(&mut self) {
-        let folder = self.config.server.data.clone();
-        let looked = tokio::task::spawn_blocking(move || kasse_journal::inspect(&folder)).await;
-        let restore = "Stop kasse, keep the folder as it is, and restore the last good copy (docs/running.md, \"Restore\").";
-        match looked {
-            Ok(Ok(None)) => self.good("journal", "there is none yet; the first start makes it"),
-            Ok(Ok(Some(journal))) if journal.broken.is_empty() => {
-                let (payments, kib) = (journal.payments, journal.bytes / 1024);
-                self.good("journal", format!("whole: {payments} payments, {kib} KiB"));
+        let at = self.config.server.journal();
+        let (about, shared) = match at {
+            Location::Folder(_) => ("journal".to_owned(), false),
+            ref at => (format!("journal on PostgreSQL ({at})"), true),
+        };
+        let restore = if shared {
+            "Stop every kasse that uses it, keep the database as it is, and restore the last good copy (docs/running.md, \"Several servers\")."
+        } else {
+            "Stop kasse, keep the folder as it is, and restore the last good copy (docs/running.md, \"Restore\")."
+        };
+        let found = match at.inspect().await {
+            Ok(None) => {
+                return self.good(&about, "there is none yet; the first start makes it");
             }
-            Ok(Ok(Some(journal))) => {
-                let what = format!("damaged: {}", journal.broken.join("; "));
-                self.say(Health::Error, "journal", what, restore);
+            Ok(Some(found)) => found,
+            Err(error) => {
+                let advice = if shared { error.advice() } else { restore };
+                return self.say(Health::Error, &about, error.to_string(), advice);
             }
-            Ok(Err(error)) => self.say(Health::Error, "journal", error.to_string(), restore),
-            Err(error) => self.say(
-                Health::Error,
-                "journal",
-                format!("it could not be looked at: {error}"),
-                "Please report it.",
-            ),
+        };
+        if found.importing {
+            let error = OpenError::Importing;
+            self.say(Health::Error, &about, error.to_string(), error.advice());
+        } else if found.broken.is_empty() {
+            let (payments, kib) = (found.payments, found.bytes / 1024);
+            let what = format!(
+                "whole: {payments} payments, {kib} KiB, version {}",
+                found.version
+            );
+            self.good(&about, what);
+        } else {
+            let what = format!("damaged: {}", found.broken.join("; "));
+            self.say(Health::Error, &about, what, restore);
+        }
+        for warning in found.warnings {
+            let advice = "Correct it in postgresql.conf, and restart the database.";
+            self.say(Health::Warning, &about, warning, advice);
+        }
+        match at.clock().await {
+            Ok(Some(clock)) => self.database_clock(&about, clock),
+            // That it cannot be asked has been said.
+            Ok(None) | Err(_) => {}
+        }
+    }
+
+    /// Nothing rests on its being ours; but two clocks that differ are two that somebody reads.
+    fn database_clock(&mut self, about: &str, clock: Timestamp) {
+        let apart = self.cx.now().duration_since(clock).abs();
+        let what = format!("its clock is {} s from this machine's", apart.as_secs());
+        if apart > APART {
+            let advice = "Let both machines follow a time server (`timedatectl set-ntp true`).";
+            self.say(Health::Warning, about, what, advice);
+        } else {
+            self.good(about, what);
         }
     }
 
@@ -510,7 +546,7 @@ impl Doctor<'_> {
         let listener = TcpListener::bind(addr).await.map_err(|error| {
             format!("kasse does not run, and {addr} (server.listen) cannot be listened on to try it: {error}")
         })?;
-        let reach = Reach::new();
+        let reach = Reach::new(&self.config.installation_keys);
         let router = axum::Router::new()
             .route(
                 "/reach/{nonce}",

@@ -400,7 +400,7 @@ mod tests {
         let flow = Flow::new(options, context, journal, Vec::new(), Vec::new()).unwrap();
         let (stopping, stop) = watch::channel(false);
         let (work, _end) = Work::new();
-        let reach = Reach::new();
+        let reach = Reach::new(&[]);
         let door = Door {
             flow,
             stop,

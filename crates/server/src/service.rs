@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,15 +12,17 @@ use kasse_core::journal::Journal;
 use kasse_core::{
     Context, Error, Flow, RandomIds, ReqwestTransport, Runtime, ShopId, TokioRuntime,
 };
-use kasse_journal::{OpenError, SqliteJournal};
+use kasse_journal::OpenError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::admin::{self, Admin, AdminFile};
 use crate::config::{Config, ConfigError, Problem, Severity, check};
+use crate::folder::DataFolder;
 use crate::http::{self, Door, Work, WorkEnd};
+use crate::journal;
 use crate::listen::{self, stopped};
 use crate::metrics::Metrics;
 use crate::reach::Reach;
@@ -62,8 +64,18 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// The journal cannot be opened: another process has it, or it cannot be read.
-    #[error("the journal cannot be opened: {0}")]
+    /// Another kasse runs with the data folder.
+    #[error(
+        "another kasse runs with the data folder {}. Each needs one of its own (server.data), also where they share a journal.",
+        .path.display()
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The journal cannot be opened: another process has it, it cannot be reached, or it cannot be
+    /// read.
+    #[error("the journal cannot be opened: {0}. {advice}", advice = .0.advice())]
     Journal(OpenError),
     /// An address cannot be listened on.
     #[error("{addr} cannot be listened on: {source}. Is another program there? Change {place}.")]
@@ -101,7 +113,9 @@ pub struct Service {
     tasks: Vec<(&'static str, JoinHandle<()>)>,
     work: Work,
     work_end: WorkEnd,
-    journal: Option<Arc<SqliteJournal>>,
+    journal: Option<journal::Open>,
+    // Given up last.
+    folder: DataFolder,
 }
 
 impl Service {
@@ -143,12 +157,12 @@ impl Service {
         runtime: Arc<dyn Runtime>,
     ) -> Result<Self, StartError> {
         checked(&config)?;
-        make_folder(&config.server.data)?;
-        let journal =
-            Arc::new(SqliteJournal::open(&config.server.data).map_err(StartError::Journal)?);
+        let journal = journal::Open::of(&config.server)
+            .await
+            .map_err(StartError::Journal)?;
         let transport = ReqwestTransport::new().map_err(StartError::Flow)?;
         let parts = Parts {
-            journal: Arc::<SqliteJournal>::clone(&journal),
+            journal: journal.journal(),
             wire: kasse_vipps::wire(),
             context: Context::new(Arc::new(transport), runtime, Arc::new(RandomIds)),
             listener,
@@ -165,7 +179,7 @@ impl Service {
     pub async fn start_with(config: Config, parts: Parts) -> Result<Self, StartError> {
         checked(&config)?;
         let data = &config.server.data;
-        make_folder(data)?;
+        let folder = DataFolder::take(data)?;
 
         let Parts {
             journal,
@@ -210,7 +224,7 @@ impl Service {
 
         let (stop, stopping) = watch::channel(false);
         let (work, work_end) = Work::new();
-        let reach = Reach::new();
+        let reach = Reach::new(&config.installation_keys);
         let door = Door {
             flow: flow.clone(),
             stop: stopping.clone(),
@@ -272,6 +286,7 @@ impl Service {
             work,
             work_end,
             journal: None,
+            folder,
         })
     }
 
@@ -306,6 +321,7 @@ impl Service {
             work,
             mut work_end,
             journal,
+            folder,
             ..
         } = self;
         tracing::info!("kasse stops");
@@ -335,19 +351,10 @@ impl Service {
         drop(flow);
         drop(admin_file);
         if let Some(journal) = journal {
-            close(journal).await;
+            journal.close(GRACE).await;
         }
+        drop(folder);
         tracing::info!("kasse has stopped");
-    }
-}
-
-async fn close(journal: Arc<SqliteJournal>) {
-    let Ok(journal) = Arc::try_unwrap(journal) else {
-        tracing::warn!("the journal is still used, and closes when that ends");
-        return;
-    };
-    if timeout(GRACE, journal.close()).await.is_err() {
-        tracing::error!("the journal did not close in time; nothing acknowledged is lost");
     }
 }
 
@@ -364,18 +371,6 @@ fn checked(config: &Config) -> Result<(), StartError> {
     } else {
         Err(StartError::Configuration(ConfigError { problems: errors }))
     }
-}
-
-/// A folder that only this user can look into.
-pub(crate) fn make_folder(path: &Path) -> Result<(), StartError> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|source| StartError::Data {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 async fn bind(

@@ -11,7 +11,7 @@ use kasse_core::registry::{self, Setup};
 use kasse_core::{Context, Error, ErrorKind, Flow, Who};
 
 use crate::config::{self, Config};
-use crate::service::make_folder;
+use crate::folder::make;
 
 /// How long an engine may take for its deliveries. Vipps waits 10 s for them ("Shipping details
 /// call"), and part of that is the way.
@@ -46,7 +46,7 @@ pub(crate) fn flow(
 /// The folder cannot be made, or the adapter.
 pub(crate) fn add(flow: &Flow, server: &config::Server, shop: config::Shop) -> Result<(), Error> {
     let data = folder(server, &shop);
-    make_folder(&data).map_err(|error| {
+    make(&data).map_err(|error| {
         Error::new(
             ErrorKind::Configuration,
             Who::Merchant,

@@ -29,7 +29,7 @@ pub(crate) struct AdminFile {
 impl AdminFile {
     /// Makes a token and writes it down.
     ///
-    /// The folder belongs to one process (the journal's lock), so what is there is left over from
+    /// The folder belongs to one process (its lock), so what is there is left over from
     /// one that was killed, and is replaced.
     pub(crate) fn write(folder: &Path, addr: SocketAddr) -> io::Result<Self> {
         let token = new_token()?;

@@ -69,6 +69,13 @@ impl Checking<'_> {
                 "Use a loopback address, such as \"127.0.0.1:0\".",
             );
         }
+        if let Some(Err(error)) = server.postgres().map(|options| options.check()) {
+            self.error(
+                "server.journal",
+                &format!("cannot be used: {error}"),
+                error.advice(),
+            );
+        }
         let url = &server.public_url;
         let place = "server.public_url";
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
@@ -457,6 +464,7 @@ impl Checking<'_> {
         let name = file.display().to_string();
         let secret = |path: &str| {
             path.ends_with(".key")
+                || path == "server.journal"
                 || path.ends_with(".client_secret")
                 || path.ends_with(".subscription_key")
                 || path.contains(".engine_config.")

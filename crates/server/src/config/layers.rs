@@ -38,6 +38,7 @@ const SERVER: &[&str] = &[
     "admin_listen",
     "public_url",
     "data",
+    "journal",
     "log",
     "log_level",
     "webhooks",
@@ -297,6 +298,12 @@ impl Reading<'_> {
         let data = self.read(table, "data", "the path of a folder", |t| {
             (!t.is_empty()).then(|| PathBuf::from(t))
         });
+        let database =
+            "the address of a PostgreSQL database, such as \"postgres://kasse@db.example/kasse\"";
+        let journal = self.read(table, "journal", database, |t| {
+            let fits = t.starts_with("postgres://") || t.starts_with("postgresql://");
+            secret(t).filter(|_| fits)
+        });
         let log = self.read(table, "log", "\"text\" or \"json\"", |t| match t {
             "text" => Some(LogFormat::Text),
             "json" => Some(LogFormat::Json),
@@ -322,6 +329,7 @@ impl Reading<'_> {
             listen: listen.unwrap_or(defaults.listen),
             admin_listen: admin.unwrap_or(defaults.admin_listen),
             data: data.unwrap_or(defaults.data),
+            journal,
             log: log.unwrap_or(defaults.log),
             log_level: log_level.unwrap_or(defaults.log_level),
             webhooks: webhooks.unwrap_or(defaults.webhooks),

@@ -6,6 +6,7 @@
 //! admin_listen = "127.0.0.1:0"           # the command line's
 //! public_url = "https://kasse.example"
 //! data = "./data"                        # the journal, its lock, admin.json
+//! journal = "postgres://…"               # the journal on PostgreSQL, for several servers; else it is in `data`
 //! log = "text"                           # or "json"
 //! log_level = "info"
 //! webhooks = "auto"                      # or "manual": who registers them, kasse or `kasse webhooks apply`
@@ -71,6 +72,7 @@ use std::path::{Path, PathBuf};
 
 use kasse_core::registry::EngineConfig;
 use kasse_core::{Account, AccountId, ApiKind, Language, ReferencePrefix, ShopId, Wishes};
+use kasse_journal::{Location, PostgresOptions};
 use secrecy::SecretString;
 use tracing::Level;
 use url::Url;
@@ -101,8 +103,12 @@ pub struct Server {
     pub admin_listen: SocketAddr,
     /// Where Vipps and browsers reach `listen`: `https://kasse.example`, without a path.
     pub public_url: Url,
-    /// The folder of the journal, its lock and `admin.json`. Made where it is missing.
+    /// The folder of the journal, where that is on SQLite, of `admin.json`, and of what adapters
+    /// keep. One process's. Made where it is missing.
     pub data: PathBuf,
+    /// The address of the PostgreSQL database that has the journal (`postgres://…`). Without it the
+    /// journal is on SQLite in `data`.
+    pub journal: Option<SecretString>,
     /// What the log looks like.
     pub log: LogFormat,
     /// The least severe lines that are logged.
@@ -119,10 +125,23 @@ impl Server {
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             public_url,
             data: PathBuf::from("./data"),
+            journal: None,
             log: LogFormat::default(),
             log_level: Level::INFO,
             webhooks: Registering::default(),
         }
+    }
+
+    /// Where the journal is.
+    pub fn journal(&self) -> Location {
+        match self.postgres() {
+            Some(options) => Location::Postgres(options),
+            None => Location::Folder(self.data.clone()),
+        }
+    }
+
+    pub(crate) fn postgres(&self) -> Option<PostgresOptions> {
+        self.journal.clone().map(PostgresOptions::new)
     }
 }
 
