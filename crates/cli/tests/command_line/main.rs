@@ -12,6 +12,7 @@ mod demo;
 mod deployed;
 mod operate;
 mod plugins;
+mod postgres;
 mod running;
 mod serve;
 mod simulate;

@@ -12,7 +12,7 @@ pub(crate) struct House {
     pub(crate) site: String,
     simulator: String,
     // Its end is the simulator's.
-    _simulator: Running,
+    pub(crate) _simulator: Running,
 }
 
 impl House {

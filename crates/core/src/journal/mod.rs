@@ -728,7 +728,7 @@ impl From<JournalError> for Error {
                 Who::Merchant,
                 "The journal failed",
                 format!("{error}."),
-                "Look at the disk and the permissions of the journal's folder; nothing is sent to Vipps until it works.",
+                "Look at the disk and the permissions of the journal's folder, or at its database; nothing is sent to Vipps until it works.",
             ),
         }
     }

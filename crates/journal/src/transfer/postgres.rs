@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use kasse_core::PaymentEvent;
 use kasse_core::journal::{InboxItem, JournalError, Registration};
 use kasse_core::{AccountId, IdError, InboxId, PaymentId, Reference};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
 use tokio_postgres::types::{FromSql, ToSql};
 
 use super::error::TransferError;
@@ -28,6 +30,9 @@ const PATIENCE: &str =
 
 /// One import at a time: the number of the lock that it holds.
 const LOCK: i64 = 0x6b61_7373_0001;
+
+/// So long the connections of one that was just stopped may take to end.
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// A server of this journal looks for what is due every second: it has a connection.
 const OTHERS: &str = "
@@ -102,12 +107,17 @@ impl Filling {
         schema::migrate(&mut connection.client, &way).await?;
         schema::check_rights(&connection.client, &way).await?;
         run(&connection, PATIENCE).await?;
-        let alone: bool = one(&connection, "SELECT pg_try_advisory_lock($1)", &[&LOCK]).await?;
-        let others: bool = one(&connection, OTHERS, &[]).await?;
-        if !alone || others {
-            return Err(TransferError::InUse(way.place));
+        let give_up = Instant::now() + LEAVING;
+        loop {
+            let alone: bool = one(&connection, "SELECT pg_try_advisory_lock($1)", &[&LOCK]).await?;
+            if alone && !one(&connection, OTHERS, &[]).await? {
+                return Ok(Self(connection));
+            }
+            if Instant::now() >= give_up {
+                return Err(TransferError::InUse(way.place));
+            }
+            sleep(Duration::from_millis(100)).await;
         }
-        Ok(Self(connection))
     }
 
     /// Begins to import these contents, or goes on with it. Answers with how many rows are there.

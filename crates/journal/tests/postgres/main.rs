@@ -18,3 +18,4 @@ mod servers;
 mod suite;
 mod support;
 mod tls;
+mod transfer;
