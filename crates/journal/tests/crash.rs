@@ -263,7 +263,7 @@ async fn killed_at_any_sync_the_journal_is_whole() {
     let mut acknowledged = 0;
     for when in ["before", "after"] {
         // The first ones are those of making the tables: one for each of their steps.
-        for at in 1..=20 {
+        for at in 1..=22 {
             let path = folder.path().join(format!("{when}-{at}"));
             let at_text = at.to_string();
             let environment = [
@@ -304,7 +304,7 @@ async fn what_was_refused_because_the_sync_failed_does_not_come_to_life() {
         return;
     };
     let mut refused = 0;
-    for at in 1..=20 {
+    for at in 1..=22 {
         let path = folder.path().join(at.to_string());
         let at_text = at.to_string();
         let environment = [

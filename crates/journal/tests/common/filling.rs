@@ -120,7 +120,7 @@ pub(crate) fn writes(number: usize, plan: &Plan) -> Vec<Write> {
     now.order = order.clone();
     let when = begin() + SignedDuration::from_nanos(i64::try_from(number % 5).unwrap());
     now.created = when;
-    now.next_look = (number % 2 == 0).then_some(when);
+    now.next_look = number.is_multiple_of(2).then_some(when);
     let mut writes = vec![Write::Insert(Box::new(now))];
     for event in 1..=u64::from(plan.events) {
         writes.push(Write::Event(Box::new(PaymentEvent {
@@ -291,8 +291,8 @@ pub(crate) fn many() -> Vec<Plan> {
         inbox: vec![(true, Some(b"{}".to_vec())), (false, Some(b"[]".to_vec()))],
         commands: vec![(true, "Order 1001".into())],
         deliveries: 2,
-        personal: Some((format!("Låmann {number}"), number % 4 == 0)),
-        quotes: vec![("a\0b".into(), 0.1 + 0.2)],
+        personal: Some((format!("Låmann {number}"), number.is_multiple_of(4))),
+        quotes: vec![("a\0b".into(), 0.300_000_000_000_000_04)],
         exchanges: 3,
     };
     (0..80).map(plan).collect()

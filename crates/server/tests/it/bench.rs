@@ -27,7 +27,7 @@ use kasse_core::{
     QuotedOption, RandomIds, RecordError, Recorded, Reference, Refusal, ReqwestTransport,
     ShippingOption, ShippingQuoter, ShopFlow, ShopId, Sums, TokioRuntime, Transport, Verb, Who,
 };
-use kasse_server::{Config, Parts, Service};
+use kasse_server::{Config, Parts, Service, StartError};
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -441,6 +441,15 @@ pub(crate) async fn start_on(
     journal: Arc<dyn Journal>,
     wire: kasse_core::api::Wire,
 ) -> Service {
+    try_start(config, journal, wire).await.unwrap()
+}
+
+/// The same, where it may not start.
+pub(crate) async fn try_start(
+    config: Config,
+    journal: Arc<dyn Journal>,
+    wire: kasse_core::api::Wire,
+) -> Result<Service, StartError> {
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().unwrap());
     let parts = Parts {
         journal,
@@ -452,7 +461,7 @@ pub(crate) async fn start_on(
         ),
         listener: None,
     };
-    Service::start_with(config, parts).await.unwrap()
+    Service::start_with(config, parts).await
 }
 
 /// Sends one request and reads the answer: its status, headers and body.

@@ -9,6 +9,7 @@ use kasse_core::{
     AccountId, ApiKind, Category, Environment, Language, LegalLinks, Market, Method, OrderLink,
     ReceiptWish, ReferencePrefix, Scope, Wishes,
 };
+use kasse_journal::Location;
 use kasse_server::config::Registering;
 use kasse_server::{Config, ConfigError, Problem, Severity, check};
 use proptest::prelude::*;
@@ -81,6 +82,7 @@ fn what_is_not_given_has_a_default() {
         "127.0.0.1:0".parse::<SocketAddr>().unwrap()
     );
     assert_eq!(config.server.data, PathBuf::from("./data"));
+    assert!(matches!(config.server.journal(), Location::Folder(data) if data == config.server.data));
     assert_eq!(config.server.log_level, tracing::Level::INFO);
     let shop = &config.shops[0];
     assert_eq!(
@@ -266,6 +268,7 @@ fn no_value_is_ever_shown_where_it_does_not_fit() {
         "server.listen",
         "server.admin_listen",
         "server.public_url",
+        "server.journal",
         "server.log",
         "server.log_level",
         "server.unknown",
@@ -610,6 +613,35 @@ fn engines_that_are_linked_are_listed() {
     assert!(!text.contains("shopware"), "{text}");
 }
 
+#[test]
+fn the_journals_database_is_named_and_its_address_never_shown() {
+    let address = "postgres://kasse:hunter2@db.example:5433/till?sslmode=require";
+    let config = load(GOOD, &[("KASSE_SERVER__JOURNAL", address)], &[]).unwrap();
+    assert_eq!(errors(&config), []);
+    let journal = config.server.journal();
+    assert_eq!(journal.to_string(), "db.example:5433/till");
+    let shown = format!("{config:?} {journal:?}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+
+    for (wrong, why) in [
+        ("postgres://kasse:hunter2@db.example", "names no database"),
+        ("postgres://kasse:hunter2@db/k?sslmode=prefer", "sslmode=prefer"),
+        ("postgres://kasse:hunter2@db:hunter2/k", "cannot be read"),
+        (
+            "postgres://kasse:hunter2@db/k?sslrootcert=/no/such/file",
+            "/no/such/file",
+        ),
+    ] {
+        let config = load(GOOD, &[("KASSE_SERVER__JOURNAL", wrong)], &[]).unwrap();
+        let problems = errors(&config);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].place, "server.journal");
+        assert_eq!(problems[0].source.as_deref(), Some("KASSE_SERVER__JOURNAL"));
+        let text = self::shown(&problems);
+        assert!(text.contains(why) && !text.contains("hunter2"), "{text}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_with_secrets_that_others_can_read_is_a_warning() {
@@ -656,6 +688,12 @@ fn a_file_with_secrets_that_others_can_read_is_a_warning() {
         ("KASSE_ACCOUNTS__MAIN__SUBSCRIPTION_KEY", "77aa55cc33ee11"),
     ];
     assert!(!warned(&bare, 0o644, &env));
+    // The database's address is one too.
+    let journal = bare.replace(
+        "[server]\n",
+        "[server]\njournal = \"postgres://kasse:pw@db.example/kasse\"\n",
+    );
+    assert!(warned(&journal, 0o644, &env));
 }
 
 proptest! {

@@ -276,6 +276,23 @@ async fn one_data_folder_is_one_processes() {
     again.shutdown().await;
 }
 
+/// Wherever its journal is: here is `admin.json`.
+#[tokio::test]
+async fn one_data_folder_is_one_processes_whatever_journals_they_have() {
+    let folder = Folder::new();
+    let first = start(&folder).await;
+    let journal = Arc::new(MemoryJournal::new());
+    let wire = bench::Wire::new().into();
+    let error = bench::try_start(bench::config(folder.path()), journal, wire)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StartError::InUse { .. }), "{error}");
+    let client = kasse_server::admin::Client::from_data_dir(folder.path()).unwrap();
+    assert_eq!(client.list(&Default::default()).await.unwrap(), []);
+    first.shutdown().await;
+    start(&folder).await.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_connection_that_asked_nothing_does_not_hold_up_the_stop() {
     let folder = Folder::new();
