@@ -28,7 +28,7 @@ pub async fn answer(flow: &Flow, shops: &[Shop], request: Request<Bytes>) -> Res
         flow: flow.clone(),
         stop,
         work,
-        reach: Reach::new(),
+        reach: Reach::new(&[]),
     };
     let router = TowerToHyperService::new(door::router(outer, v1::router(api)));
     let called: Result<Response<Body>, Infallible> = router.call(request.map(Body::from)).await;
