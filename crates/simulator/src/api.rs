@@ -100,12 +100,15 @@ pub(crate) async fn handle(shared: &Arc<Shared>, received: Received) -> Result<R
         return finish(shared, route.as_ref(), &received, order_id, at, fault);
     };
     // A task of its own: the caller may hang up, and it is done all the same.
-    let shared = Arc::clone(shared);
-    let slow = tokio::spawn(async move {
+    let (done, ended) = tokio::sync::oneshot::channel();
+    let worker = Arc::clone(shared);
+    shared.spawn(async move {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        finish(&shared, route.as_ref(), &received, order_id, at, fault)
+        let outcome = finish(&worker, route.as_ref(), &received, order_id, at, fault);
+        // The caller hung up.
+        let _ = done.send(outcome);
     });
-    slow.await.unwrap_or(Err(Broken))
+    ended.await.unwrap_or(Err(Broken))
 }
 
 /// Does the work, now.

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -32,24 +34,50 @@ pub trait Dial: fmt::Debug + Send + Sync {
     fn dial(&self, host: &str) -> Option<Dialling>;
 }
 
+/// A call to the merchant that is being made. An error is recorded as a failed connection.
+pub type Calling = Pin<Box<dyn Future<Output = io::Result<Response<Bytes>>> + Send>>;
+
+/// Something that the simulator does beside its callers.
+pub type Errand = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The merchant of a simulator [without connections](crate::Direct).
+pub trait Merchant: fmt::Debug + Send + Sync {
+    /// Calls a host of the merchant's, as it stands in the URL, without its port. The request is as
+    /// it would arrive there: its URI is path and query, `Host` and `X-Forwarded-Proto` are among
+    /// the headers. `None`: the host is not known; the call is not made, and the record says so.
+    fn call(&self, host: &str, request: Request<Bytes>) -> Option<Calling>;
+
+    /// Runs it, beside whoever called.
+    fn run(&self, errand: Errand);
+}
+
 /// The merchant's hosts.
 #[derive(Debug)]
 pub(crate) enum Hosts {
     Sockets(Vec<Resolve>),
     Within(Arc<dyn Dial>),
+    Direct(Arc<dyn Merchant>),
+}
+
+/// The way to one of them.
+pub(crate) enum Way {
+    Connection(Dialling),
+    Direct(Arc<dyn Merchant>),
 }
 
 impl Hosts {
-    pub(crate) fn dial(&self, host: &str) -> Option<Dialling> {
+    /// `None`: the host is known to have none.
+    pub(crate) fn way(&self, host: &str) -> Option<Way> {
         match self {
             Self::Sockets(_) => {
                 let address = self.address(host)?;
-                Some(Box::pin(async move {
+                Some(Way::Connection(Box::pin(async move {
                     let stream = TcpStream::connect(address).await?;
                     Ok(Box::new(stream) as Pipe)
-                }))
+                })))
             }
-            Self::Within(dial) => dial.dial(host),
+            Self::Within(dial) => dial.dial(host).map(Way::Connection),
+            Self::Direct(merchant) => Some(Way::Direct(Arc::clone(merchant))),
         }
     }
 
@@ -57,7 +85,7 @@ impl Hosts {
     pub(crate) fn address(&self, host: &str) -> Option<SocketAddr> {
         match self {
             Self::Sockets(table) => target(table, host),
-            Self::Within(_) => None,
+            Self::Within(_) | Self::Direct(_) => None,
         }
     }
 }

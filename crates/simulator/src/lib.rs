@@ -92,6 +92,11 @@
 //! # }
 //! ```
 //!
+//! # Without connections
+//! [`Direct`] takes whole requests and hands whole calls to a [`Merchant`]: the same server and the
+//! same client, less HTTP's bytes, for whoever plays through very many runs. Nothing happens by
+//! itself: its owner asks [`Control::next_change`] and calls [`Control::tick`].
+//!
 //! # The customer
 //! The landing page, at the `url` of the initiate answer, has buttons to approve, to reject, to
 //! have the card declined, and, in express, to choose an address and a delivery. Scripts use
@@ -177,6 +182,7 @@ mod clock;
 mod control;
 mod customer;
 mod dial;
+mod direct;
 mod ecom;
 mod epayment;
 mod exchanges;
@@ -197,7 +203,8 @@ mod webhooks;
 
 pub use control::{Acted, Approval, Control, ControlError, PaymentView};
 pub use customer::{Address, User};
-pub use dial::{Connection, Dial, Dialling, Pipe};
+pub use dial::{Calling, Connection, Dial, Dialling, Errand, Merchant, Pipe};
+pub use direct::{Direct, Reset};
 pub use ecom::callback::{ForgedToken, Forgery, MadeUpCall, ShopAnswer};
 pub use ecom::consent::ConsentCall;
 pub use ecom::schema;

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Position, Url};
 
+use crate::dial::{Dialling, Way};
 use crate::exchanges::{Direction, Exchange, shown_body, shown_headers};
 use crate::state::Shared;
 
@@ -99,10 +100,8 @@ async fn send(shared: &Shared, call: &Call, sent: &mut HeaderMap) -> Result<Answ
     let host = url
         .host_str()
         .ok_or_else(|| NoAnswer::Url("it has no host".to_owned()))?;
-    let dialling = shared
-        .hosts
-        .dial(host)
-        .ok_or_else(|| NoAnswer::NotResolved(host.to_owned()))?;
+    let unknown = || NoAnswer::NotResolved(host.to_owned());
+    let way = shared.hosts.way(host).ok_or_else(unknown)?;
     let authority = url[Position::BeforeHost..Position::AfterPort].to_owned();
     let path = &url[Position::BeforePath..Position::AfterQuery];
 
@@ -123,13 +122,32 @@ async fn send(shared: &Shared, call: &Call, sent: &mut HeaderMap) -> Result<Answ
         request = request.header(CONTENT_TYPE, "application/json;charset=UTF-8");
     }
     let mut request = request
-        .body(Full::new(call.body.clone().unwrap_or_default()))
+        .body(call.body.clone().unwrap_or_default())
         .map_err(|e| NoAnswer::Url(e.to_string()))?;
     for (name, value) in &call.headers {
         request.headers_mut().insert(name, value.clone());
     }
     sent.clone_from(request.headers());
 
+    match way {
+        Way::Connection(dialling) => over(dialling, request.map(Full::new)).await,
+        Way::Direct(merchant) => {
+            let calling = merchant.call(host, request).ok_or_else(unknown)?;
+            let response = calling.await.map_err(|e| broken(&e))?;
+            if response.body().len() > MOST {
+                return Err(NoAnswer::Connection("the answer is too long".to_owned()));
+            }
+            Ok(Answer {
+                status: response.status().as_u16(),
+                body: response.into_body(),
+            })
+        }
+    }
+}
+
+/// Makes a call over a connection of its own.
+async fn over(dialling: Dialling, request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
+    let broken = |error: &dyn std::fmt::Display| NoAnswer::Connection(error.to_string());
     let stream = dialling.await.map_err(|e| broken(&e))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await

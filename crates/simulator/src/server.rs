@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE, HeaderName};
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -23,13 +24,11 @@ use crate::api;
 use crate::clock::Clock;
 use crate::control::{self, Control};
 use crate::dial::{Dial, Hosts, Pipe};
-use crate::ecom::callback;
 use crate::landing;
 use crate::options::{Options, SalesUnit, StartError};
 use crate::orders::IMAGES;
 use crate::refusal::BODY_TOO_LARGE;
 use crate::state::Shared;
-use crate::webhooks::deliver;
 
 /// The largest request body.
 const MOST: usize = 1024 * 1024;
@@ -40,7 +39,7 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// How much a connection within the process holds before its writer waits.
 const PIPE: usize = 64 * 1024;
 /// What the URLs begin with when there is no address.
-const NOWHERE: &str = "https://vipps.example";
+pub(crate) const NOWHERE: &str = "https://vipps.example";
 /// How often a running clock is looked at.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -88,14 +87,14 @@ impl Reply {
         }
     }
 
-    fn into_response(self) -> Response<Full<Bytes>> {
+    pub(crate) fn into_response(self) -> Response<Bytes> {
         let mut builder = Response::builder().status(self.status);
         for (name, value) in self.headers {
             builder = builder.header(name, value);
         }
-        builder.body(Full::new(self.body)).unwrap_or_else(|error| {
+        builder.body(self.body).unwrap_or_else(|error| {
             tracing::error!(reference = "-", %error, "an answer could not be built");
-            let mut response = Response::new(Full::default());
+            let mut response = Response::new(Bytes::new());
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             response
         })
@@ -217,7 +216,7 @@ impl Simulator {
 }
 
 /// Says what is wrong with the sales units, if anything.
-fn check(units: &[SalesUnit]) -> Result<(), StartError> {
+pub(crate) fn check(units: &[SalesUnit]) -> Result<(), StartError> {
     for (at, unit) in units.iter().enumerate() {
         unit.check().map_err(StartError::Unit)?;
         if units.iter().take(at).any(|other| other.msn == unit.msn) {
@@ -246,11 +245,7 @@ async fn run(
             biased;
             // The sender is dropped: nobody holds the simulator any more.
             _ = stopped.changed() => return,
-            _ = ticks.tick(), if ticking => {
-                shared.lock().pass_time();
-                callback::flush_soon(&shared);
-                deliver::flush_soon(&shared);
-            }
+            _ = ticks.tick(), if ticking => Control::new(Arc::clone(&shared)).tick(),
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             Some(pipe) = callers.recv() => {
                 connections.spawn(converse(Arc::clone(&shared), pipe));
@@ -292,36 +287,51 @@ async fn converse(shared: Arc<Shared>, pipe: Pipe) {
     }
 }
 
-/// The answer with its `Date`: the simulator's clock, as everything in the answer is by it.
 async fn answer(
     shared: Arc<Shared>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Broken> {
-    let mut reply = serve(&shared, request).await?;
+    let (parts, body) = request.into_parts();
+    let most = most(parts.uri.path());
+    let collected = tokio::time::timeout(BODY_TIME, Limited::new(body, most).collect()).await;
+    let body = match collected {
+        Ok(Ok(body)) => Some(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => None,
+        // The caller went away, or says nothing more.
+        Ok(Err(_)) | Err(_) => return Err(Broken),
+    };
+    let reply = serve(&shared, parts, body).await?;
+    Ok(reply.into_response().map(Full::new))
+}
+
+/// The largest body at a path.
+pub(crate) fn most(path: &str) -> usize {
+    if path == IMAGES {
+        MOST_OF_AN_IMAGE
+    } else {
+        MOST
+    }
+}
+
+/// The answer with its `Date`: the simulator's clock, as everything in the answer is by it. `None`
+/// for a body: it is too large.
+pub(crate) async fn serve(
+    shared: &Arc<Shared>,
+    parts: Parts,
+    body: Option<Bytes>,
+) -> Result<Reply, Broken> {
+    let mut reply = match body {
+        Some(body) => reply(shared, parts, body).await?,
+        None => api::refuse(&mut shared.lock(), &BODY_TOO_LARGE.plain()),
+    };
     let now = shared.lock().now();
     if let Ok(date) = DateTimePrinter::new().timestamp_to_rfc9110_string(&now) {
         reply.headers.push((DATE, date));
     }
-    Ok(reply.into_response())
+    Ok(reply)
 }
 
-async fn serve(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Reply, Broken> {
-    let (parts, body) = request.into_parts();
-    let most = if parts.uri.path() == IMAGES {
-        MOST_OF_AN_IMAGE
-    } else {
-        MOST
-    };
-    let collected = tokio::time::timeout(BODY_TIME, Limited::new(body, most).collect()).await;
-    let body = match collected {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let reply = api::refuse(&mut shared.lock(), &BODY_TOO_LARGE.plain());
-            return Ok(reply);
-        }
-        // The caller went away, or says nothing more.
-        Ok(Err(_)) | Err(_) => return Err(Broken),
-    };
+async fn reply(shared: &Arc<Shared>, parts: Parts, body: Bytes) -> Result<Reply, Broken> {
     let received = Received {
         method: parts.method,
         uri: parts.uri,
@@ -329,12 +339,11 @@ async fn serve(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Reply
         body,
     };
     let path = received.uri.path();
-    let reply = if path.starts_with(control::PREFIX) {
+    Ok(if path.starts_with(control::PREFIX) {
         control::http::handle(&Control::new(Arc::clone(shared)), received).await
     } else if path.starts_with(landing::PATH) {
         landing::handle(&Control::new(Arc::clone(shared)), received).await
     } else {
         api::handle(shared, received).await?
-    };
-    Ok(reply)
+    })
 }

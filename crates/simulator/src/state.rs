@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) url: String,
     pub(crate) hosts: Hosts,
     /// Where tasks run, also when a control is called from a thread outside of it.
-    pub(crate) runtime: Handle,
+    runtime: Handle,
     state: Mutex<State>,
 }
 
@@ -72,6 +72,16 @@ impl Shared {
             runtime: Handle::current(),
             state: Mutex::new(state),
         })
+    }
+
+    /// Runs something beside whoever called.
+    pub(crate) fn spawn(&self, errand: impl Future<Output = ()> + Send + 'static) {
+        match &self.hosts {
+            Hosts::Direct(merchant) => merchant.run(Box::pin(errand)),
+            Hosts::Sockets(_) | Hosts::Within(_) => {
+                self.runtime.spawn(errand);
+            }
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -199,6 +209,19 @@ impl State {
         for event in news {
             webhooks::happened(self, msn, reference, event);
         }
+    }
+
+    /// When something happens next by itself; `None`: nothing will.
+    pub(crate) fn next_change(&self) -> Option<Timestamp> {
+        let now = (!self.outbox.is_empty()).then(|| self.now());
+        let payments = self.payments.values().filter_map(Payment::next_change);
+        let held = self.held.iter().map(|(at, _)| *at);
+        let webhooks = self.webhooks.next_due();
+        now.into_iter()
+            .chain(payments)
+            .chain(held)
+            .chain(webhooks)
+            .min()
     }
 
     /// Ends what has run out of time, and puts into the outbox what is due.

@@ -3,7 +3,7 @@
 //! is left, all of it in one batch. So no request costs a sync of its own, and a crash costs a
 //! second of notes at the most. No decision ever rests on them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,7 +47,8 @@ pub struct Peer(pub IpAddr);
 /// What was noted and is not in the journal yet.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    payments: Mutex<HashMap<PaymentId, Slot>>,
+    /// In the order of their ids, so that the same run writes the same.
+    payments: Mutex<BTreeMap<PaymentId, Slot>>,
 }
 
 #[derive(Debug, Default)]

@@ -70,6 +70,29 @@ impl MemoryJournal {
         self.state().held.clear();
     }
 
+    /// When something is due next: a payment to be read, a command to be sent again, a shop to be
+    /// told. It may be over already; `None`: nothing will be. For tests that leave out the time in
+    /// which a sweep would find nothing.
+    #[cfg(feature = "testing")]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let state = self.state();
+        let tables = &state.tables;
+        if tables.inbox.iter().any(|received| !received.read) {
+            return Some(Timestamp::MIN);
+        }
+        let payments = tables.payments.values();
+        let payments = payments.filter_map(|payment| payment.next_look);
+        let commands = tables
+            .commands
+            .iter()
+            .filter_map(|command| match command.state {
+                CommandState::Open { next } => Some(next),
+                _ => None,
+            });
+        let orders = tables.heads().map(|head| head.next);
+        payments.chain(commands).chain(orders).min()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A batch is put in place by one assignment, so the state is whole even if a thread that
         // held it panicked.
@@ -248,6 +271,19 @@ impl Tables {
                 "payment {id} was written to and is not there"
             )))
         }
+    }
+
+    /// The first delivery of each order that is not parked: the others wait behind it.
+    fn heads(&self) -> impl Iterator<Item = &Delivery> {
+        let mut heads: BTreeMap<&OrderRef, &Delivery> = BTreeMap::new();
+        let waiting = self.deliveries.values();
+        for delivery in waiting.filter(|delivery| !delivery.parked) {
+            let head = heads.entry(&delivery.order).or_insert(delivery);
+            if (delivery.after, &delivery.id) < (head.after, &head.id) {
+                *head = delivery;
+            }
+        }
+        heads.into_values()
     }
 
     fn unread(&self, id: &PaymentId) -> impl Iterator<Item = &InboxItem> {
@@ -519,22 +555,11 @@ impl Journal for MemoryJournal {
         most: usize,
     ) -> Result<Vec<OrderRef>, JournalError> {
         let state = self.state();
-        let mut heads: BTreeMap<&OrderRef, &Delivery> = BTreeMap::new();
-        for delivery in state
+        let mut due: Vec<(Timestamp, &OrderRef)> = state
             .tables
-            .deliveries
-            .values()
-            .filter(|delivery| !delivery.parked)
-        {
-            let head = heads.entry(&delivery.order).or_insert(delivery);
-            if (delivery.after, &delivery.id) < (head.after, &head.id) {
-                *head = delivery;
-            }
-        }
-        let mut due: Vec<(Timestamp, &OrderRef)> = heads
-            .into_iter()
-            .filter(|(_, head)| head.next <= now)
-            .map(|(order, head)| (head.next, order))
+            .heads()
+            .filter(|head| head.next <= now)
+            .map(|head| (head.next, &head.order))
             .collect();
         due.sort();
         Ok(due

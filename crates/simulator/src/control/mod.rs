@@ -193,6 +193,21 @@ impl Control {
         self.now()
     }
 
+    /// When something happens next by itself, by the simulator's clock: a payment's time runs out, or
+    /// a callback or a webhook is due. It may be over already. `None`: nothing will.
+    #[must_use]
+    pub fn next_change(&self) -> Option<Timestamp> {
+        self.shared.lock().next_change()
+    }
+
+    /// Lets happen what is due by now, as a running simulator does by itself; its callbacks and
+    /// webhooks are sent without waiting for them.
+    pub fn tick(&self) {
+        self.shared.lock().pass_time();
+        callback::flush_soon(&self.shared);
+        deliver::flush_soon(&self.shared);
+    }
+
     // Payments.
 
     /// All payments, by MSN and orderId.

@@ -186,9 +186,7 @@ pub(crate) fn flush_soon(shared: &Arc<Shared>) {
     let due = std::mem::take(&mut shared.lock().outbox);
     if !due.is_empty() {
         let sender = Arc::clone(shared);
-        shared
-            .runtime
-            .spawn(async move { flush(&sender, due).await });
+        shared.spawn(async move { flush(&sender, due).await });
     }
 }
 

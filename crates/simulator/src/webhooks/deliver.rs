@@ -216,7 +216,7 @@ pub(crate) fn flush_soon(shared: &Arc<Shared>) {
     };
     if due {
         let sender = Arc::clone(shared);
-        shared.runtime.spawn(async move { flush(&sender).await });
+        shared.spawn(async move { flush(&sender).await });
     }
 }
 

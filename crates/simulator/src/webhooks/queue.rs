@@ -322,6 +322,12 @@ impl Webhooks {
         due.min_by_key(|(_, d)| d.due).map(|(at, _)| at)
     }
 
+    /// When the next attempt is due, whether or not that is over already.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        let ready = self.heads().filter(|(_, delivery)| delivery.is_ready());
+        ready.map(|(_, delivery)| delivery.due).min()
+    }
+
     /// What stands first in each queue, with its place.
     fn heads(&self) -> impl Iterator<Item = (usize, &Delivery)> {
         let mut queues = HashSet::new();
