@@ -1,5 +1,7 @@
 //! The journal of one life of a server, with its gates.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use kasse_core::journal::{
@@ -60,7 +62,7 @@ impl Journal for GatedJournal {
         world.stir();
         self.life.dies_after(fault).await;
         if fault == Some(Fault::AnswerLost) {
-            return Err(JournalError::Unavailable(
+            return Err(JournalError::Unsure(
                 "the answer to the commit was lost".into(),
             ));
         }
@@ -82,6 +84,34 @@ impl Journal for GatedJournal {
         let ends = after(here, span(now, until));
         let lease = world.inner.journal.acquire(key, here, ends).await?;
         Ok(lease.map(|lease| Lease { until, ..lease }))
+    }
+
+    async fn anyone_holds(
+        &self,
+        beginning: &LeaseKey,
+        now: Timestamp,
+    ) -> Result<bool, JournalError> {
+        self.gate(Gate::Lease).await?;
+        let world = &self.life.world;
+        let now = if self.shared { world.now() } else { now };
+        world.inner.journal.anyone_holds(beginning, now).await
+    }
+
+    async fn count(
+        &self,
+        key: &str,
+        now: Timestamp,
+        most: usize,
+        per: Duration,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        self.gate(Gate::Lease).await?;
+        let world = &self.life.world;
+        if !self.shared {
+            return world.inner.journal.count(key, now, most, per).await;
+        }
+        let here = world.now();
+        let full = world.inner.journal.count(key, here, most, per).await?;
+        Ok(full.map(|until| after(now, span(here, until))))
     }
 
     async fn release(&self, lease: Lease) -> Result<(), JournalError> {

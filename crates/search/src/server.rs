@@ -58,7 +58,15 @@ impl Life {
         if fault == Some(Fault::DieBefore) {
             self.die().await;
         }
+        // It may have died in the same step: a task can wait for several things.
+        if !self.is_alive() {
+            std::future::pending::<()>().await;
+        }
         fault
+    }
+
+    fn is_alive(&self) -> bool {
+        self.world.server_of(self.id).is_some()
     }
 
     pub(crate) async fn dies_after(&self, fault: Option<Fault>) {

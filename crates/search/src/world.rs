@@ -423,6 +423,10 @@ impl Scheduler for World {
     }
 
     fn panicked(&self, owner: Owner) {
+        if owner != NOBODY && self.server_of(owner).is_none() {
+            // It fell over the end of its own process.
+            return;
+        }
         let why = crate::run::last_panic();
         let who = if owner == NOBODY { "a scene" } else { "kasse" };
         self.fail(Violation::new("nothing panics", format!("{who}: {why}")));
