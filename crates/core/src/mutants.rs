@@ -1,14 +1,20 @@
-//! Switches that break single rules of the flow, for the checklist's own tests: a check that no
-//! broken flow fails proves nothing. Without the feature `mutants` they do not exist: `on` is
-//! `false` when compiled.
+//! Switches that break single rules of the flow, for the checklist's own tests and the search's: a
+//! check that no broken flow fails proves nothing, nor does a search that finds no planted bug.
+//! Without the feature `mutants` they do not exist: `on` is `false` when compiled.
 //!
 //! Most rules are broken from outside, at the flow's seams (adapter, wire, journal, transport). Here
 //! are only those that cannot be.
 
 #[cfg(feature = "mutants")]
 use std::cell::Cell;
+use std::time::Duration;
 
-use crate::journal::InboxItem;
+use jiff::Timestamp;
+
+use crate::api::{Ending, Truth, TruthState};
+use crate::context::span;
+use crate::ids::IdempotencyKey;
+use crate::journal::{Command, CommandVerb, InboxItem};
 #[cfg(feature = "mutants")]
 use crate::payment::PaymentState;
 use crate::payment::{EventKind, Payment};
@@ -32,20 +38,20 @@ pub(crate) fn on(rule: &'static str) -> bool {
 
 /// A callback that tells a rejection counts for more than what was read.
 #[cfg(feature = "mutants")]
-pub(crate) fn believe(hints: &[crate::journal::InboxItem], truth: &mut crate::api::Truth) {
+pub(crate) fn believe(hints: &[crate::journal::InboxItem], truth: &mut Truth) {
     let told = |body: &bytes::Bytes| {
         let said = String::from_utf8_lossy(body);
         said.contains("REJECTED") || said.contains("\"ABORTED\"")
     };
     if hints.iter().filter_map(|hint| hint.body.as_ref()).any(told) {
-        truth.state = crate::api::TruthState::Ended(crate::api::Ending::Unsaid);
+        truth.state = TruthState::Ended(Ending::Unsaid);
         truth.operations.clear();
     }
 }
 
 /// What was read counts.
 #[cfg(not(feature = "mutants"))]
-pub(crate) const fn believe(_: &[crate::journal::InboxItem], _: &mut crate::api::Truth) {}
+pub(crate) const fn believe(_: &[crate::journal::InboxItem], _: &mut Truth) {}
 
 /// Is this rule broken? Never.
 #[cfg(not(feature = "mutants"))]
@@ -74,6 +80,28 @@ pub(crate) fn late_callbacks(hints: &[InboxItem], known: &Payment) -> Vec<EventK
         })
     })
     .collect()
+}
+
+/// A payment whose time is nearly over by our clock has ended, whatever Vipps says.
+pub(crate) fn by_our_clock(truth: &mut Truth, known: &Payment, lifetime: Duration, now: Timestamp) {
+    let nearly = span(known.created, now) + Duration::from_secs(60) > lifetime;
+    if nearly && truth.state == TruthState::Open {
+        truth.state = TruthState::Ended(Ending::TimeOver);
+    }
+}
+
+/// A key made of what is asked: the same ask twice has the same.
+pub(crate) fn key_of(command: &Command) -> IdempotencyKey {
+    let text = match &command.verb {
+        CommandVerb::Capture { amount } | CommandVerb::Refund { amount } => format!(
+            "{}-{}-{}",
+            command.payment.reference,
+            command.verb.word(),
+            amount.minor
+        ),
+        _ => return command.key.clone(),
+    };
+    IdempotencyKey::new(text).unwrap_or_else(|_| command.key.clone())
 }
 
 /// No callback is taken at its word.

@@ -190,7 +190,7 @@ impl Flow {
                 }
             }
             return match &earlier.state {
-                CommandState::Open { .. } => self.drive(cx, lease, payment, earlier, true).await,
+                CommandState::Open { .. } => self.go_on(cx, lease, payment, earlier, true).await,
                 CommandState::Done | CommandState::Joined { .. } => {
                     Ok(Outcome::Done(Box::new(payment)))
                 }
@@ -209,7 +209,7 @@ impl Flow {
             let command = self
                 .join(cx, lease, &payment, command, wish, caller)
                 .await?;
-            return self.drive(cx, lease, payment, command, true).await;
+            return self.go_on(cx, lease, payment, command, true).await;
         }
         // What the journal says may be old: it is read again before a wish is refused for it.
         let verb = match self.allowed(&payment, wish) {
@@ -232,12 +232,30 @@ impl Flow {
         }
         let mut command = self.prepare(cx, &payment, verb, caller.cloned()).await?;
         command.rest = wish.is_for_the_rest();
-        self.begin(lease, &command).await?;
-        match self.drive(cx, lease, payment.clone(), command, false).await {
-            // It is journaled, so it is under way, whatever the journal says now: the sweep ends it.
+        if crate::mutants::on("amount-as-key") {
+            command.key = crate::mutants::key_of(&command);
+        }
+        if !crate::mutants::on("sent-unjournaled") {
+            self.begin(lease, &command).await?;
+        }
+        self.go_on(cx, lease, payment, command, false).await
+    }
+
+    /// Drives a command for whoever asked for it. It is journaled, so it is under way, whatever the
+    /// journal says now: the sweep ends it.
+    async fn go_on(
+        &self,
+        cx: &Context,
+        lease: &Lease,
+        payment: Payment,
+        command: Command,
+        resumed: bool,
+    ) -> Result<Outcome, Error> {
+        let known = payment.clone();
+        match self.drive(cx, lease, payment, command, resumed).await {
             Err(error) if matches!(error.kind, ErrorKind::Journal | ErrorKind::InProgress) => {
-                tracing::error!(reference = %id.reference, error = %error, "the journal failed while a command was under way; it goes on later");
-                Ok(Outcome::Pending(Box::new(payment)))
+                tracing::error!(reference = %known.id.reference, error = %error, "the journal failed while a command was under way; it goes on later");
+                Ok(Outcome::Pending(Box::new(known)))
             }
             outcome => outcome,
         }
@@ -581,6 +599,9 @@ impl Flow {
             command.key = new_command(cx, &payment, command.verb.clone(), None, String::new())?.key;
         }
         let sent = self.send(cx, &payment, &command).await;
+        if crate::mutants::on("sent-unjournaled") && command.tries == 1 {
+            self.begin(lease, &command).await?;
+        }
         let mut failed = None;
         match sent {
             Ok(()) => {}
@@ -595,6 +616,9 @@ impl Flow {
                 return self
                     .not_yet(cx, lease, payment, command, &error, after)
                     .await;
+            }
+            Err(ApiError::Unknown(error)) if crate::mutants::on("timeout-is-final") => {
+                return self.after_a_no(cx, lease, payment, command, &error).await;
             }
             Err(ApiError::Unknown(error)) => {
                 tracing::warn!(reference = %id.reference, verb = command.verb.word(), error = %error, "the outcome is unknown; the history is read");

@@ -230,7 +230,14 @@ impl Flow {
         self.note_received(&payment.id, CALLBACK, begun, received);
         let mut batch = Batch::default().with(Write::Receive(item));
         self.inner.notes.ride(&payment.id, &mut batch);
-        self.inner.journal.write(batch).await.map_err(unavailable)?;
+        if crate::mutants::on("acknowledged-unstored") {
+            let flow = self.clone();
+            self.spawn(Box::pin(async move {
+                let _ = flow.inner.journal.write(batch).await;
+            }));
+        } else {
+            self.inner.journal.write(batch).await.map_err(unavailable)?;
+        }
         self.inner.options.observer.called_back(shop);
         tracing::info!(reference = %call.reference, status = call.status.as_deref().unwrap_or("none"), "callback");
         self.look_now(&payment).await?;
@@ -278,11 +285,11 @@ impl Flow {
             });
         }
         let journal = &self.inner.journal;
-        let ids = journal
+        let named = journal
             .payments_of_user(shop, &removal.user_id)
             .await
             .map_err(unavailable)?;
-        if ids.is_empty() && crate::mutants::on("an unknown user is no error") {
+        if named.is_empty() && crate::mutants::on("an unknown user is no error") {
             return Err(BadCall {
                 status: StatusCode::NOT_FOUND,
                 why: "there is no such user".into(),
@@ -290,8 +297,8 @@ impl Flow {
         }
         // The earlier attempts of the same orders are of the same person.
         let mut all = Vec::new();
-        for id in ids {
-            let Some(payment) = journal.payment(&id).await.map_err(unavailable)? else {
+        for id in &named {
+            let Some(payment) = journal.payment(id).await.map_err(unavailable)? else {
                 continue;
             };
             let attempts = journal
@@ -299,10 +306,13 @@ impl Flow {
                 .await
                 .map_err(unavailable)?;
             all.extend(attempts.into_iter().map(|attempt| attempt.id));
-            all.push(id);
+            all.push(id.clone());
         }
         all.sort();
         all.dedup();
+        // Those that name the user go last: by them the others are found again, should this be cut
+        // short and the removal be sent again.
+        all.sort_by_key(|id| named.contains(id));
         let mut orders = Vec::new();
         for id in &all {
             let received = Received {
@@ -328,6 +338,7 @@ impl Flow {
                 payment.forgotten = true;
                 let order = payment.order.clone();
                 let now = cx.now();
+                let place = self.place(&order, now).await?;
                 let mut batch = Batch::under(&lease);
                 batch.push(Write::Erase(id.clone()));
                 batch.push(Write::Update(Box::new(payment)));
@@ -337,7 +348,7 @@ impl Flow {
                         order: order.clone(),
                         payment: id.clone(),
                         what: Told::Forget,
-                        after: now,
+                        after: place,
                         next: now,
                         tries: 0,
                         error: None,

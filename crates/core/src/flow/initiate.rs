@@ -72,10 +72,15 @@ impl Flow {
             }
             entry.shop.wishes.check(what.order.express)?;
             let wait = Duration::from_secs(10);
+            let stale = if crate::mutants::on("not-read-again") {
+                Some(self.inner.journal.payments_of(&at).await?)
+            } else {
+                None
+            };
             let Some(lease) = self.lease(cx, LeaseKey::order(&at), wait).await? else {
                 return Err(under_way(&at));
             };
-            let outcome = self.initiate_leased(cx, &lease, &entry, what).await;
+            let outcome = self.initiate_leased(cx, &lease, &entry, what, stale).await;
             self.release(lease).await;
             outcome
         };
@@ -91,6 +96,7 @@ impl Flow {
         lease: &Lease,
         entry: &Entry,
         what: Initiate,
+        stale: Option<Vec<Payment>>,
     ) -> Result<Outcome, Error> {
         let cx = &self.under(cx, lease);
         let order = &what.order;
@@ -110,7 +116,11 @@ impl Flow {
                 }
             }
         }
-        let earlier = self.inner.journal.payments_of(&order.at).await?;
+        // Under the lease: who held it before may have begun one.
+        let earlier = match stale {
+            Some(stale) => stale,
+            None => self.inner.journal.payments_of(&order.at).await?,
+        };
         for payment in earlier.iter().rev() {
             match self.make_way(cx, payment, order).await? {
                 Way::Free => {}
@@ -647,7 +657,21 @@ impl Flow {
         if key_is_free {
             command.caller = None;
         }
-        announce(&mut payment, news, cx.now(), Audience::Shop, &mut batch);
+        let place = self.place(&payment.order, cx.now()).await?;
+        announce(
+            &mut payment,
+            news,
+            cx.now(),
+            place,
+            Audience::Shop,
+            &mut batch,
+        );
+        if payment.state == PaymentState::Failed
+            && self.inner.journal.personal(&id).await?.is_some()
+        {
+            // Nobody pays it any more, so nothing of them is needed.
+            batch.push(Write::Erase(id.clone()));
+        }
         let lifetime = pace::lifetime(&payment, &*api);
         payment.next_look = pace::next_look(&payment, cx.now(), lifetime);
         batch.push(Write::Update(Box::new(payment.clone())));

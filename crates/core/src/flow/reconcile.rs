@@ -193,6 +193,9 @@ impl Flow {
                 if crate::mutants::on("callback-believed") {
                     crate::mutants::believe(&hints, &mut truth);
                 }
+                if crate::mutants::on("own-clock") {
+                    crate::mutants::by_our_clock(&mut truth, &payment, lifetime, cx.now());
+                }
                 let soon = self.comes_soon(cx, &payment, &truth);
                 let mut news = found_again(&mut payment, &truth, &commands);
                 news.extend(absorb(&mut payment, &truth, &commands, lifetime, cx.now()));
@@ -246,7 +249,8 @@ impl Flow {
                     news.extend(told.into_iter().map(News::now));
                 }
                 self.observe(&payment, &news, !hints.is_empty(), cx.now());
-                announce(&mut payment, news, cx.now(), audience, &mut batch);
+                let place = self.place_of(&payment, &news, cx.now()).await?;
+                announce(&mut payment, news, cx.now(), place, audience, &mut batch);
                 payment.next_look = pace::next_look(&payment, cx.now(), lifetime);
                 if soon {
                     let soon = later(cx.now(), LOOK_FOR_LATE);
@@ -285,7 +289,11 @@ impl Flow {
                         }
                     }
                     let news = vec![News::now(EventKind::Failed { error })];
-                    announce(&mut payment, news, cx.now(), Audience::Journal, &mut batch);
+                    let (now, audience) = (cx.now(), Audience::Journal);
+                    announce(&mut payment, news, now, now, audience, &mut batch);
+                    if journal.personal(id).await?.is_some() {
+                        batch.push(Write::Erase(id.clone()));
+                    }
                 } else {
                     let why = "Vipps does not know this payment under the keys it was made with. Are they another sales unit's?";
                     add_note(&mut payment, cx, why.into());
@@ -407,6 +415,19 @@ impl Flow {
             };
             observer.outcome(shop, by);
         }
+    }
+
+    /// The place of news among what the shop has still to be told.
+    async fn place_of(
+        &self,
+        payment: &Payment,
+        news: &[News],
+        now: Timestamp,
+    ) -> Result<Timestamp, Error> {
+        if news.is_empty() {
+            return Ok(now);
+        }
+        Ok(self.place(&payment.order, now).await?)
     }
 
     /// Finds the chosen delivery among what was quoted: it is exactly what was offered under that id.
@@ -558,8 +579,7 @@ fn absorb(
             .and_then(|key| IdempotencyKey::new(key).ok());
         match operation.kind {
             // One reservation is one event, whatever the history holds.
-            OperationKind::Authorise | OperationKind::Sale
-                if payment.state == PaymentState::Authorised => {}
+            OperationKind::Authorise if payment.state == PaymentState::Authorised => {}
             OperationKind::Authorise => {
                 authorise(payment, at);
                 news.push(News {
@@ -568,11 +588,14 @@ fn absorb(
                 });
             }
             OperationKind::Sale => {
-                authorise(payment, at);
-                news.push(News {
-                    at,
-                    what: EventKind::Authorised { amount },
-                });
+                // The state may have told of the reservation before the history had it.
+                if payment.state != PaymentState::Authorised {
+                    authorise(payment, at);
+                    news.push(News {
+                        at,
+                        what: EventKind::Authorised { amount },
+                    });
+                }
                 news.push(News {
                     at,
                     what: EventKind::Captured { amount, key: None },
@@ -613,7 +636,11 @@ fn absorb(
                 amount: truth.sums.authorised,
             }));
         }
-        TruthState::Ended(said) if payment.state.is_open() => {
+        TruthState::Ended(said)
+            if payment.state.is_open()
+                || (payment.state == PaymentState::Authorised
+                    && crate::mutants::on("late-negative")) =>
+        {
             let what = ending(payment, truth, *said, None, commands, lifetime, now);
             end(payment, &what);
             news.push(News::now(what));
@@ -735,11 +762,13 @@ pub(super) enum Audience {
     Journal,
 }
 
-/// Numbers the news and puts them into the journal; the shop is to be told each that it is to hear.
+/// Numbers the news and puts them into the journal; the shop is to be told each that it is to hear,
+/// at this place among what it has still to be told.
 pub(super) fn announce(
     payment: &mut Payment,
     news: Vec<News>,
     now: Timestamp,
+    place: Timestamp,
     audience: Audience,
     batch: &mut Batch,
 ) {
@@ -777,7 +806,7 @@ pub(super) fn announce(
             order: payment.order.clone(),
             payment: payment.id.clone(),
             what: Told::Event { number },
-            after: now,
+            after: place,
             next: now,
             tries: 0,
             error: None,

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tracing::Instrument;
 
 use super::{Flow, pace};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Who};
 use crate::ids::OrderRef;
-use crate::journal::{Batch, CancelReason, Delivery, Lease, LeaseKey, Told, Write};
+use crate::journal::{Batch, CancelReason, Delivery, JournalError, Lease, LeaseKey, Told, Write};
 use crate::payment::{EventKind, Payment, PaymentEvent, Personal};
 use crate::provider::{Adapter, RecordError, Recorded};
 
@@ -163,8 +164,11 @@ impl Flow {
                     let id = &payment.id;
                     match self.cancel_for(cx, id, CancelReason::ShopRefused).await {
                         Ok(_) => return self.delivered(lease, delivery).await,
-                        Err(busy) if busy.who == Who::Nobody => {
-                            return self.later(cx, lease, delivery, busy).await;
+                        // Busy, or the journal failed in the midst of it: there is no no yet.
+                        Err(not_yet)
+                            if not_yet.who == Who::Nobody || not_yet.kind == ErrorKind::Journal =>
+                        {
+                            return self.later(cx, lease, delivery, not_yet).await;
                         }
                         Err(kept) => {
                             let text = format!(
@@ -272,6 +276,18 @@ impl Flow {
             self.tell_soon(new, Duration::ZERO);
             Next::Told
         })
+    }
+
+    /// Where something that is to be told now stands among what its order's shop has still to be
+    /// told: behind all of it, also where the clock went back, or another server's is ahead.
+    pub(super) async fn place(
+        &self,
+        order: &OrderRef,
+        now: Timestamp,
+    ) -> Result<Timestamp, JournalError> {
+        let waiting = self.inner.journal.deliveries(order).await?;
+        let last = waiting.iter().map(|delivery| delivery.after).max();
+        Ok(last.map_or(now, |last| last.max(now)))
     }
 
     async fn delivered(&self, lease: &Lease, delivery: Delivery) -> Result<Next, Error> {

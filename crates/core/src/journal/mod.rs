@@ -213,8 +213,9 @@ pub struct Batch {
 impl Batch {
     /// An empty batch under a lease.
     pub fn under(lease: &Lease) -> Self {
+        let checked = !crate::mutants::on("lease-unchecked");
         Self {
-            leases: vec![lease.clone()],
+            leases: checked.then(|| lease.clone()).into_iter().collect(),
             writes: Vec::new(),
         }
     }

@@ -15,6 +15,7 @@ mod ecom;
 mod epayment;
 mod exchanges;
 mod observed;
+mod searched;
 mod webhooks;
 mod world;
 

@@ -49,6 +49,8 @@ pub struct State {
     pub done_keys: HashMap<String, i64>,
     /// What the summary says beyond the history.
     pub summary_ahead: i64,
+    /// It says that so much is reserved, whatever the history has.
+    pub says_authorised: i64,
     /// The currency of all amounts; none: NOK.
     pub currency: Option<Currency>,
     /// Which API a payment was made with.
@@ -519,7 +521,10 @@ impl PaymentApi for FakeVipps {
         let total = |kind: &OperationKind| Money::new(total(&operations, kind), currency);
         let captured = total(&OperationKind::Capture).minor + state.summary_ahead;
         let sums = Sums {
-            authorised: total(&OperationKind::Authorise),
+            authorised: Money::new(
+                total(&OperationKind::Authorise).minor + state.says_authorised,
+                currency,
+            ),
             captured: Money::new(captured, currency),
             refunded: total(&OperationKind::Refund),
             released: total(&OperationKind::Release),

@@ -1,0 +1,194 @@
+//! What a search over orders of things and faults has found, or a close look with it in mind.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use kasse_core::api::OperationKind;
+use kasse_core::journal::{Batch, Delivery, Journal, LeaseKey, Told, Write};
+use kasse_core::*;
+
+use crate::world::*;
+use crate::{key, part, target};
+
+/// Who repeats an ask is not told that it failed because it went out of our hands while we were at
+/// it: it is under way.
+#[tokio::test(start_paused = true)]
+async fn an_ask_that_is_repeated_stays_under_way_when_its_lease_is_lost() {
+    for by_key in [true, false] {
+        let w = World::new();
+        let payment = w.pay(order("1001", 10_000)).await;
+        w.approve(&payment).await;
+        let click = Target {
+            key: key("click-1"),
+            ..target("1001")
+        };
+        w.vipps.fault("capture", Fault::Again);
+        let some = part(3000);
+        let outcome = w.flow.capture(&w.cx, &click, &some).await;
+        assert!(matches!(outcome, Outcome::Pending(_)), "{outcome:?}");
+        // Vipps takes longer than we may keep the payment to ourselves, and the sweep goes on with it.
+        w.vipps
+            .fault("capture", Fault::Slow(Duration::from_secs(90)));
+        w.vipps.fault("capture", Fault::Lost);
+        w.vipps.fault("capture", Fault::Lost);
+        let again = if by_key { click } else { target("1001") };
+        let asked = w.flow.capture(&w.cx, &again, &some);
+        let (outcome, ()) = tokio::join!(asked, w.seconds(100));
+        assert!(matches!(outcome, Outcome::Pending(_)), "{outcome:?}");
+        w.seconds(300).await;
+        assert_eq!(w.now(&payment).await.sums.captured, Money::nok(3000));
+    }
+}
+
+/// Where another server's clock is ahead, or ours went back, what happened later is told later.
+#[tokio::test(start_paused = true)]
+async fn what_a_shop_is_told_keeps_its_order_where_clocks_do_not_agree() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    let late = RecordError::Later(Error::invalid("No", "not yet.", ""));
+    let mut answers = w.books.lock().unwrap();
+    answers.answers.insert("1001".into(), vec![late].into());
+    drop(answers);
+    w.approve(&payment).await;
+    // It was written by a server whose clock is a minute ahead.
+    let mut waiting = w.journal.deliveries(&payment.order).await.unwrap();
+    let first = waiting.pop().unwrap();
+    let ahead = after(first.after, Duration::from_secs(60));
+    let first = Delivery {
+        after: ahead,
+        ..first
+    };
+    let batch = Batch::default().with(Write::Deliver(first));
+    w.journal.write(batch).await.unwrap();
+    w.vipps
+        .push("acme-1001", OperationKind::Capture, 4000, None);
+    w.callback(&payment).await;
+    w.seconds(30).await;
+    assert_eq!(
+        w.told(),
+        [
+            "1001 initiated 0/0/0/0",
+            "1001 authorised 10000/0/0/0",
+            "1001 captured 10000/4000/0/0"
+        ]
+    );
+}
+
+/// Nobody pays a payment that was refused, so who was to pay it is not kept.
+#[tokio::test(start_paused = true)]
+async fn who_was_to_pay_is_forgotten_where_nothing_was_started() {
+    for api in [ApiKind::Ecom, ApiKind::Epayment] {
+        let w = World::on(api);
+        let refused = Fault::Refused("Merchant", "37");
+        w.vipps.fault("initiate", refused);
+        let mut known = order("1001", 10_000);
+        known.buyer.phone = Some("91234567".into());
+        let initiate = Initiate {
+            order: known,
+            key: None,
+        };
+        let outcome = w.flow.initiate(&w.cx, initiate).await;
+        assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+        let payments = w.journal.payments_of(&at("1001")).await.unwrap();
+        assert_eq!(payments.len(), 1);
+        let personal = w.journal.personal(&payments[0].id).await.unwrap();
+        assert!(personal.is_none(), "{api}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_to_pay_is_forgotten_where_a_start_never_arrived() {
+    let w = World::new();
+    for _ in 0..2 {
+        w.vipps.fault("initiate", Fault::Lost);
+    }
+    let mut known = order("1001", 10_000);
+    known.buyer.phone = Some("91234567".into());
+    let initiate = Initiate {
+        order: known,
+        key: None,
+    };
+    let outcome = w.flow.initiate(&w.cx, initiate).await;
+    assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+    w.seconds(15 * 60).await;
+    for payment in w.journal.payments_of(&at("1001")).await.unwrap() {
+        assert_eq!(payment.state, PaymentState::Failed);
+        assert!(w.journal.personal(&payment.id).await.unwrap().is_none());
+    }
+}
+
+/// What was begun of a consent removal is found again when it is sent again.
+#[tokio::test(start_paused = true)]
+async fn a_consent_removal_that_was_cut_short_erases_all_when_it_is_sent_again() {
+    let w = World::new();
+    let mut known = order("1001", 10_000);
+    known.buyer.phone = Some("91234567".into());
+    let first = w.pay(known.clone()).await;
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    let second = w.pay(known).await;
+    // The earlier attempt is the one that names the user; something of the other is there too.
+    let ada = Personal {
+        user_id: Some("ada".into()),
+        ..Personal::default()
+    };
+    let someone = Personal {
+        phone: Some("91234567".into()),
+        ..Personal::default()
+    };
+    let batch = Batch::default()
+        .with(Write::Personal(first.id.clone(), ada))
+        .with(Write::Personal(second.id.clone(), someone));
+    w.journal.write(batch).await.unwrap();
+    let consent = w.vipps.0.lock().unwrap().urls["acme-1001-2"]
+        .consent
+        .clone();
+    let removal = || {
+        Request::delete(format!("{consent}/v2/consents/ada"))
+            .body(Bytes::new())
+            .unwrap()
+    };
+    // Somebody is at the second one all the time.
+    let key = LeaseKey::payment(&second.id);
+    let until = after(w.cx.now(), Duration::from_secs(60));
+    let taken = w.journal.acquire(&key, w.cx.now(), until).await.unwrap();
+    let status = w.flow.handle(removal()).await.status();
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    w.journal.release(taken.unwrap()).await.unwrap();
+    assert_eq!(w.flow.handle(removal()).await.status(), StatusCode::OK);
+    for payment in [&first, &second] {
+        assert!(w.journal.personal(&payment.id).await.unwrap().is_none());
+        assert!(w.now(payment).await.forgotten);
+    }
+    w.settle().await;
+    assert_eq!(w.books.lock().unwrap().forgotten, ["1001", "1001"]);
+    assert!(
+        !w.journal
+            .deliveries(&first.order)
+            .await
+            .unwrap()
+            .iter()
+            .any(|delivery| delivery.what == Told::Forget)
+    );
+}
+
+/// A direct capture is told, also where its state was there before its history.
+#[tokio::test(start_paused = true)]
+async fn a_direct_capture_whose_history_comes_late_is_told() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.vipps.0.lock().unwrap().says_authorised = 10_000;
+    w.callback(&payment).await;
+    w.settle().await;
+    w.vipps.push("acme-1001", OperationKind::Sale, 10_000, None);
+    w.callback(&payment).await;
+    w.settle().await;
+    assert_eq!(
+        w.told(),
+        [
+            "1001 initiated 0/0/0/0",
+            "1001 authorised 10000/0/0/0",
+            "1001 captured 10000/10000/0/0"
+        ]
+    );
+}
