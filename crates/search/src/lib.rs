@@ -20,6 +20,7 @@
 mod adapter;
 mod dice;
 mod executor;
+mod exhaustive;
 mod history;
 mod journal;
 mod network;
@@ -27,14 +28,19 @@ mod plan;
 mod run;
 mod scene;
 pub mod scenes;
+mod search;
 mod server;
+mod shrink;
 mod world;
 
 pub use dice::Dice;
+pub use exhaustive::{Bounds, Exhausted, Part, exhaust};
 pub use plan::{Fault, Faults, Gate, Key, Menu, Order, Wrong};
 pub use run::{How, Run, play};
 pub use scene::{
     Actor, Effect, Engine, KASSE, Scene, Setting, ShopSetting, VIPPS, Violation, Watch, account,
     unit,
 };
+pub use search::{Failing, Search, Searched};
+pub use shrink::{Shrunk, shrink};
 pub use world::{Lost, World, read};

@@ -157,7 +157,7 @@ async fn run(scene: &Scene, how: &How) -> Run {
         // Nothing is ever sent: it ends when all have left.
         let _ = tokio::time::timeout(LONGEST, left.recv()).await;
         stage.calm();
-        tokio::time::sleep(rest).await;
+        stage.come_to_rest(rest).await;
         stage.at_rest();
         stage.over();
     });

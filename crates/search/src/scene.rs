@@ -65,7 +65,7 @@ pub struct Setting {
     pub accounts: Vec<Account>,
     /// What may go wrong.
     pub menu: Menu,
-    /// How long time goes on without faults, in the end.
+    /// How long time goes on without faults in the end, where it does not come to rest before.
     pub rest: Duration,
 }
 

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use kasse_core::journal::{JournalError, MemoryJournal};
-use kasse_core::{CountedIds, Flow, after};
+use kasse_core::{CountedIds, Flow, after, span};
 use kasse_simulator::{Control, Direct};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
@@ -339,6 +339,29 @@ impl World {
             self.start(server);
         }
         self.stir();
+    }
+
+    /// Time goes on until every payment was looked at once more and nothing is under way any more, or
+    /// for so long at the most.
+    pub(crate) async fn come_to_rest(&self, longest: Duration) {
+        const STEP: Duration = Duration::from_secs(600);
+        // A webhook that is not taken is tried again within a day.
+        const DAY: Duration = Duration::from_secs(25 * 3600);
+        let end = after(self.now(), longest);
+        let last = self.inner.journal.last_look().unwrap_or(end).min(end);
+        tokio::time::sleep(span(self.now(), last) + STEP).await;
+        let mut quiet = false;
+        while self.now() < end {
+            tokio::time::sleep(STEP).await;
+            let tomorrow = after(self.now(), DAY);
+            let still = self.vipps().next_change();
+            let still = still.is_none_or(|change| change > tomorrow);
+            if !(still && self.inner.journal.is_at_rest()) {
+                quiet = false;
+            } else if std::mem::replace(&mut quiet, true) {
+                return;
+            }
+        }
     }
 
     pub(crate) fn over(&self) {

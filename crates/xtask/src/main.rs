@@ -9,6 +9,7 @@ mod journey;
 mod medusa;
 mod npm;
 mod run;
+mod search;
 mod snapshots;
 mod third_party;
 mod woocommerce;
@@ -38,6 +39,8 @@ Chores:
                      Hostile input for everything that is read from outside: each target, or those
                      named, for so many minutes (default: 10), so many at a time (default: one for
                      each core). `fuzz --list` names them. What is found lies in target/fuzz/long
+  search [OPTIONS]   Histories in which a promise does not hold, by seed: crashes, lost and doubled answers,
+                     orders of events; --help shows the options
   screenshots [DIR]  Pictures of the demo's pages at a phone's and a desktop's width
                      (default: target/screenshots)
   ci                 What CI runs: test, then the lints and the dependency policy (.ci/run)
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         ["test"] => test(),
         ["api"] => api(),
         ["fuzz", args @ ..] => fuzz::main(args),
+        ["search", options @ ..] => search::search(options),
         ["screenshots"] => screenshots(&root().join("target/screenshots")),
         ["screenshots", folder] => screenshots(Path::new(folder)),
         ["ci"] => run::step("CI", run::command("bash").arg(root().join(".ci/run"))),
@@ -125,6 +129,7 @@ fn test() -> Result<(), Problem> {
         "the kill table: each check is failed by something",
         &mut kill_table,
     )?;
+    run::step("the search, a little of it", &mut search::a_little())?;
     run::part("snapshots: each one belongs to a test", || {
         snapshots.check()
     })?;

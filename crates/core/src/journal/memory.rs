@@ -70,6 +70,32 @@ impl MemoryJournal {
         self.state().held.clear();
     }
 
+    /// When the last of all payments is looked at, as it stands now.
+    #[cfg(feature = "testing")]
+    pub fn last_look(&self) -> Option<Timestamp> {
+        let state = self.state();
+        let payments = state.tables.payments.values();
+        payments.filter_map(|payment| payment.next_look).max()
+    }
+
+    /// Is nothing under way: no command is open, no customer is waited for, nothing is unread, and no
+    /// shop has to be told anything but what was left for a person?
+    #[cfg(feature = "testing")]
+    pub fn is_at_rest(&self) -> bool {
+        let state = self.state();
+        let tables = &state.tables;
+        let waits = |payment: &Payment| {
+            matches!(
+                payment.state,
+                PaymentState::Preparing | PaymentState::Initiated
+            )
+        };
+        !tables.commands.iter().any(Command::is_open)
+            && !tables.payments.values().any(waits)
+            && tables.inbox.iter().all(|received| received.read)
+            && tables.deliveries.values().all(|delivery| delivery.parked)
+    }
+
     /// When something is due next: a payment to be read, a command to be sent again, a shop to be
     /// told. It may be over already; `None`: nothing will be. For tests that leave out the time in
     /// which a sweep would find nothing.
