@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::api::{Ending, Truth, TruthState};
 use crate::context::span;
 use crate::ids::IdempotencyKey;
-use crate::journal::{Command, CommandVerb, InboxItem};
+use crate::journal::{Command, CommandVerb, InboxItem, Journal, JournalError, Lease, LeaseKey};
 #[cfg(feature = "mutants")]
 use crate::payment::PaymentState;
 use crate::payment::{EventKind, Payment};
@@ -22,12 +22,15 @@ use crate::payment::{EventKind, Payment};
 #[cfg(feature = "mutants")]
 thread_local! {
     static BROKEN: Cell<Option<&'static str>> = const { Cell::new(None) };
+    /// How many locks of their own were taken.
+    static TAKEN: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Breaks a rule on this thread, or none.
 #[cfg(feature = "mutants")]
 pub fn set(rule: Option<&'static str>) {
     BROKEN.set(rule);
+    TAKEN.set(0);
 }
 
 /// Is this rule broken?
@@ -52,6 +55,38 @@ pub(crate) fn believe(hints: &[crate::journal::InboxItem], truth: &mut Truth) {
 /// What was read counts.
 #[cfg(not(feature = "mutants"))]
 pub(crate) const fn believe(_: &[crate::journal::InboxItem], _: &mut Truth) {}
+
+/// Takes a lease. With "check-then-set" it is looked whether anybody has it, and then whoever looked
+/// takes one of their own.
+#[cfg(feature = "mutants")]
+pub(crate) async fn acquire(
+    journal: &dyn Journal,
+    key: &LeaseKey,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Lease>, JournalError> {
+    if !on("check-then-set") {
+        return journal.acquire(key, now, until).await;
+    }
+    if journal.anyone_holds(&key.of(""), now).await? {
+        return Ok(None);
+    }
+    let taken = TAKEN.get() + 1;
+    TAKEN.set(taken);
+    let own = key.of(&taken.to_string());
+    journal.acquire(&own, now, until).await
+}
+
+/// Takes a lease.
+#[cfg(not(feature = "mutants"))]
+pub(crate) async fn acquire(
+    journal: &dyn Journal,
+    key: &LeaseKey,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Lease>, JournalError> {
+    journal.acquire(key, now, until).await
+}
 
 /// Is this rule broken? Never.
 #[cfg(not(feature = "mutants"))]

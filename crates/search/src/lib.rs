@@ -22,14 +22,17 @@ mod dice;
 mod executor;
 mod exhaustive;
 mod history;
+pub mod invariants;
 mod journal;
 mod network;
 mod plan;
+pub mod planted;
 mod run;
 mod scene;
 pub mod scenes;
 mod search;
 mod server;
+pub mod shop;
 mod shrink;
 mod world;
 

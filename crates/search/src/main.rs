@@ -4,7 +4,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use kasse_search::{
-    Bounds, Exhausted, Failing, How, Part, Scene, Search, Shrunk, exhaust, play, scenes, shrink,
+    Bounds, Exhausted, Failing, How, Part, Scene, Search, Shrunk, exhaust, planted, play, scenes,
+    shrink,
 };
 
 const USAGE: &str = "\
@@ -19,6 +20,8 @@ Usage: cargo xtask search [OPTIONS]
   --seed S       This one seed, with its whole history; with --scene: in that scene
   --exhaustive   Every fault at every gate, pairs of the worst, and orders; for the small scenes, or
                  those of --scene; --minutes M for each (default: 1)
+  --planted      Hunts for each planted bug, and prints after how many seeds it was found; --seeds N
+                 for each at the most
   --broken RULE  With this rule of the flow broken
   --threads T    Default: one for each processor
   --whole        Prints histories whole, and not their last 200 lines
@@ -34,6 +37,7 @@ struct Asked {
     scenes: Vec<&'static Scene>,
     seed: Option<u64>,
     exhaustive: bool,
+    planted: bool,
     broken: Option<&'static str>,
     threads: Option<usize>,
     whole: bool,
@@ -54,6 +58,7 @@ fn read(mut args: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--seed" => asked.seed = Some(number(args.next())?),
             "--threads" => asked.threads = Some(number(args.next())?),
             "--exhaustive" => asked.exhaustive = true,
+            "--planted" => asked.planted = true,
             "--whole" => asked.whole = true,
             "--list" => asked.list = true,
             "--broken" => {
@@ -91,6 +96,10 @@ fn main() -> ExitCode {
         true
     } else if asked.exhaustive {
         exhaustive(&asked)
+    } else if asked.planted {
+        let table = planted::Table::hunt(asked.from, asked.seeds.unwrap_or(20_000));
+        println!("{table}");
+        table.is_whole()
     } else if let Some(seed) = asked.seed {
         one(&asked, seed)
     } else {

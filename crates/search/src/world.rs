@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use kasse_core::journal::{JournalError, MemoryJournal};
-use kasse_core::{CountedIds, Flow, after, span};
+use kasse_core::{AccountId, CountedIds, Flow, after, span};
 use kasse_simulator::{Control, Direct};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
@@ -169,6 +169,12 @@ impl World {
     /// Time goes by.
     pub async fn pass(&self, time: Duration) {
         tokio::time::sleep(time).await;
+    }
+
+    /// Is kasse configured with the keys of this account?
+    pub fn has_keys(&self, account: &AccountId) -> bool {
+        let setting = lock(&self.inner.setting);
+        setting.accounts.iter().any(|known| known.id == *account)
     }
 
     /// A shop's engine.

@@ -109,7 +109,8 @@ impl Flow {
             .await
     }
 
-    /// The payment a target means: the one named, or the one that has money, or the latest.
+    /// The payment a target means: the one named, or the one that its key was used for, or the one
+    /// that has money, or the latest.
     pub(super) async fn target(&self, target: &Target) -> Result<Payment, Error> {
         if let Some(reference) = &target.reference {
             let found = self.inner.journal.find(&target.at.shop, reference).await?;
@@ -119,7 +120,17 @@ impl Flow {
                 })
                 .ok_or_else(|| unknown_payment(reference));
         }
-        let mut payments = self.inner.journal.payments_of(&target.at).await?;
+        let journal = &self.inner.journal;
+        let mut payments = journal.payments_of(&target.at).await?;
+        if let Some(key) = &target.key
+            && let Some(earlier) = journal.command_by_key(&target.at.shop, key).await?
+            && let Some(asked) = payments
+                .iter()
+                .position(|payment| payment.id == earlier.payment)
+        {
+            // The same ask again, also where another attempt holds the money by now.
+            return Ok(payments.swap_remove(asked));
+        }
         let rich = payments
             .iter()
             .rposition(|payment| payment.sums.authorised.is_positive());

@@ -437,12 +437,9 @@ impl Flow {
         let give_up = after(cx.now(), cx.limit(wait));
         loop {
             let now = cx.now();
-            if let Some(lease) = self
-                .inner
-                .journal
-                .acquire(&key, now, after(now, LEASE))
-                .await?
-            {
+            let journal = &*self.inner.journal;
+            let until = after(now, LEASE);
+            if let Some(lease) = crate::mutants::acquire(journal, &key, now, until).await? {
                 return Ok(Some(lease));
             }
             if now >= give_up {

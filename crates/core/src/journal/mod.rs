@@ -313,6 +313,12 @@ impl LeaseKey {
         Self(format!("engine {at}\n"))
     }
 
+    /// Somebody's own beside this one: for a lock that locks nobody out.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn of(&self, whom: &str) -> Self {
+        Self(format!("{}\n{whom}", self.0))
+    }
+
     /// For registering webhooks of a sales unit.
     pub fn webhooks(base: &str, msn: &Msn) -> Self {
         Self(format!("webhooks {msn} {base}"))

@@ -9,7 +9,7 @@ use kasse_core::journal::{Batch, Delivery, Journal, LeaseKey, Told, Write};
 use kasse_core::*;
 
 use crate::world::*;
-use crate::{key, part, target};
+use crate::{done, key, part, target};
 
 /// Who repeats an ask is not told that it failed because it went out of our hands while we were at
 /// it: it is under way.
@@ -191,4 +191,27 @@ async fn a_direct_capture_whose_history_comes_late_is_told() {
             "1001 captured 10000/10000/0/0"
         ]
     );
+}
+
+/// The same ask again is about the same payment, also where the order was paid anew meanwhile.
+#[tokio::test(start_paused = true)]
+async fn an_ask_that_is_repeated_means_the_payment_that_it_meant_before() {
+    let w = World::new();
+    let first = w.pay(order("1001", 10_000)).await;
+    w.approve(&first).await;
+    let click = Target {
+        key: key("click-1"),
+        ..target("1001")
+    };
+    done(w.flow.cancel(&w.cx, &click).await);
+    let second = w.pay(order("1001", 10_000)).await;
+    w.approve(&second).await;
+    let again = done(w.flow.cancel(&w.cx, &click).await);
+    assert_eq!(again.id, first.id);
+    // Another ask is about the money that is there.
+    let other = Target {
+        key: key("click-2"),
+        ..target("1001")
+    };
+    assert_eq!(done(w.flow.cancel(&w.cx, &other).await).id, second.id);
 }
