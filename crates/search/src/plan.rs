@@ -315,6 +315,9 @@ pub(crate) struct Plan {
     shared: bool,
     /// One in so many gates of the kinds that matter has a fault; 0: none.
     rarity: u64,
+    /// In so many of a hundred stretches of gates troubles come together: the second while the first is
+    /// being mended.
+    storms: u64,
     /// How much things take by themselves.
     jitter: Duration,
     passed: [u32; GATES.len()],
@@ -329,13 +332,17 @@ pub(crate) struct Plan {
     pub(crate) ready: Option<Vec<usize>>,
 }
 
+/// So many gates of a kind share their weather.
+const STRETCH: u32 = 6;
+
 /// So many choices are remembered.
 const CHOICES: usize = 400;
 
 impl Plan {
     pub(crate) fn new(seed: u64, faults: Faults, order: Order, menu: Menu, shared: bool) -> Self {
         let mut dice = Dice::new(seed, "plan");
-        let rarity = *dice.pick(&[0, 400, 150, 60, 25]).unwrap_or(&0);
+        let rarity = *dice.pick(&[0, 200, 80, 35, 15]).unwrap_or(&0);
+        let storms = *dice.pick(&[0, 0, 4]).unwrap_or(&0);
         let jitter = *dice.pick(&[0, 0, 30, 400, 3000]).unwrap_or(&0);
         let menu = match faults {
             Faults::Seeded { .. } => menu.some(&mut dice),
@@ -353,6 +360,7 @@ impl Plan {
             menu,
             shared,
             rarity,
+            storms,
             jitter: Duration::from_millis(jitter),
             passed: [0; GATES.len()],
             choices: 0,
@@ -398,11 +406,15 @@ impl Plan {
         match &self.faults {
             Faults::These(these) => these.get(&key).copied(),
             Faults::Seeded { only } => {
+                let stretch = u64::from(key.nth / STRETCH);
+                let mut storm = Dice::of(self.seed, 90 + key.gate.place() as u64, stretch);
                 // Reads and ticks are many.
-                let rarity = match key.gate {
-                    Gate::Read | Gate::Lease | Gate::Tick => self.rarity * 8,
-                    Gate::Ask => self.rarity * 2,
-                    _ => self.rarity,
+                let rarity = match (storm.chance(self.storms), key.gate) {
+                    (true, Gate::Read | Gate::Lease | Gate::Tick) => 12,
+                    (true, _) => 3,
+                    (false, Gate::Read | Gate::Lease | Gate::Tick) => self.rarity * 8,
+                    (false, Gate::Ask) => self.rarity * 2,
+                    (false, _) => self.rarity,
                 };
                 if rarity == 0 || dice.below(rarity) != 0 {
                     return None;
@@ -422,7 +434,7 @@ impl Plan {
             return Duration::ZERO;
         }
         self.choices += 1;
-        let mut dice = Dice::of(self.seed, 98, self.choices);
+        let mut dice = Dice::of(self.seed, 198, self.choices);
         if dice.chance(30) {
             return Duration::ZERO;
         }
@@ -434,7 +446,7 @@ impl Plan {
         self.choices += 1;
         let chosen = match &self.order {
             Order::Seeded => {
-                let mut dice = Dice::of(self.seed, 99, self.choices);
+                let mut dice = Dice::of(self.seed, 199, self.choices);
                 usize::try_from(dice.below(ready as u64)).unwrap_or_default()
             }
             Order::First(first) => {
@@ -457,6 +469,7 @@ mod tests {
     fn plan(faults: Faults) -> Plan {
         let mut plan = Plan::new(3, faults, Order::Seeded, Menu::all(), true);
         plan.rarity = 4;
+        plan.storms = 0;
         plan.menu = Menu::all();
         plan
     }

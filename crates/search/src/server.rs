@@ -149,7 +149,7 @@ impl World {
         self.say(&format!("server {server}"), || "dies".into());
         self.inner.executor.end(id);
         self.effect(&Effect::Died { server });
-        let mut dice = crate::Dice::of(self.seed(), 97, id);
+        let mut dice = crate::Dice::of(self.seed(), 197, id);
         let pause = if self.is_calm() {
             SECOND
         } else {
