@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod controls;
+mod direct;
 mod epayment_both;
 mod epayment_express;
 mod epayment_faults;
