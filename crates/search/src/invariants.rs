@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use kasse_core::journal::{Command, CommandState, CommandVerb, Filter, Journal, Write};
 use kasse_core::{
     CallerKey, CommandId, EventKind, OrderRef, Payment, PaymentId, PaymentState, RecordError,
-    ShopId,
+    ShopId, span,
 };
 use kasse_simulator::{PaymentState as AtVipps, PaymentView};
 use serde_json::Value;
@@ -709,8 +709,9 @@ impl Watch for Agreed {
         for payment in &all {
             let name = &payment.id;
             if !world.has_keys(&name.account) {
-                // Nobody can read it any more: it is for a person, and noted.
+                // Nobody can read it any more: unless it had ended, it is for a person, and noted.
                 let noted = !payment.notes.is_empty() && payment.next_look.is_some();
+                let noted = noted || payment.state.is_dead();
                 holds(noted, AGREE, || {
                     format!("{name}: nobody was told that its keys are gone")
                 })?;

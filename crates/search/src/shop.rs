@@ -137,6 +137,21 @@ impl Store {
         books.find(number).map(|(_, kept)| kept.clone())
     }
 
+    /// Was it a cart, and is it paid? Before the shop made an order of it kasse did not know that
+    /// order, so the shop itself must not ask to have it paid.
+    fn knows_paid(&self, number: &str) -> bool {
+        let books = self.books();
+        let found = books.find(number);
+        found.is_some_and(|(number, kept)| {
+            let was_cart = books.became.values().any(|order| order == number);
+            let held = |shown: &Shown| {
+                let sums = &shown.sums;
+                sums.authorised.minor > sums.released.minor + sums.refunded.minor
+            };
+            was_cart && kept.shown.values().any(held)
+        })
+    }
+
     /// A request of the shop to kasse: `verb` is `pay`, `capture`, `refund`, `cancel` or `details`.
     pub fn wants(shop: &str, verb: &str, wanted: &Wanted) -> Request<Bytes> {
         let body = serde_json::to_vec(wanted).unwrap();
@@ -277,6 +292,15 @@ impl Clerk {
             lines: Vec::new(),
         };
         let verb = match request.uri().path() {
+            "/pay" if self.store.knows_paid(&wanted.order) => {
+                return Err(Error::new(
+                    ErrorKind::AlreadyPaid,
+                    Who::Shop,
+                    "It is not paid again",
+                    "the shop knows that it is paid.",
+                    "Show it to the customer.",
+                ));
+            }
             "/pay" => Verb::Initiate(Box::new(self.neutral(&wanted.order)?)),
             "/capture" => Verb::Capture(part),
             "/refund" => Verb::Refund(part),

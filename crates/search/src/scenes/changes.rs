@@ -30,7 +30,10 @@ pub(super) const KEYS: Scene = Scene {
 pub(super) const KEYS_LOST: Scene = Scene {
     name: "keys-lost",
     about: "the keys that a payment was made with are gone; the other payments go on",
-    set: |dice| setting(dice, &two()),
+    set: |dice| Setting {
+        rest: HOUR * 2,
+        ..setting(dice, &two())
+    },
     play: |world, _| {
         let stage = world.clone();
         let mut dice = world.dice("operator");
