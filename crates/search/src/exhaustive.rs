@@ -124,9 +124,9 @@ impl Player<'_> {
         for _ in 0..self.bounds.turns {
             let mut next = Vec::new();
             for (order, ready) in level {
-                let depth = self.bounds.depth.min(ready.len());
-                for at in order.len()..depth {
-                    for choice in 1..ready[at] {
+                let choices = ready.iter().enumerate().take(self.bounds.depth);
+                for (at, many) in choices.skip(order.len()) {
+                    for choice in 1..*many {
                         self.done.orders.of += 1;
                         if self.is_over() {
                             continue;

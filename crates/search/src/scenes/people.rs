@@ -155,8 +155,10 @@ async fn act(world: &World, dice: &mut Dice, reference: &str, mind: Mind, user: 
     let acted = if mind == Mind::Reject {
         vipps.reject(msn, reference).await
     } else {
-        let mut approval = Approval::default();
-        approval.user = user.map(person);
+        let approval = Approval {
+            user: user.map(person),
+            ..Approval::default()
+        };
         vipps.approve(msn, reference, approval).await
     };
     world.say("customer", || match &acted {
@@ -176,10 +178,11 @@ async fn act(world: &World, dice: &mut Dice, reference: &str, mind: Mind, user: 
 }
 
 fn person(name: &str) -> kasse_simulator::User {
-    let mut user = kasse_simulator::User::default();
-    user.first_name = name.into();
-    user.user_id = format!("{name}/id=+");
-    user
+    kasse_simulator::User {
+        first_name: name.into(),
+        user_id: format!("{name}/id=+"),
+        ..kasse_simulator::User::default()
+    }
 }
 
 /// A customer who pays an order, with these minds one after the other, until it is paid.
