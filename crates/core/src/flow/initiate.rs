@@ -285,12 +285,12 @@ impl Flow {
                 _ => CancelReason::Replaced,
             };
             let ended = self.cancel_for(cx, &payment.id, why).await;
-            // Long after its time nobody can approve it any more, whatever Vipps says of it: it
-            // stands in nobody's way.
+            // Long after its time nobody can approve it any more, where Vipps will not end it: it
+            // stands in nobody's way. Not where nobody could look: by our clock alone it may be
+            // paid by now.
             let lifetime = pace::lifetime(&payment, &**self.api(payment.api)?);
-            if span(payment.created, cx.now()) > lifetime + LONG_AFTER
-                && !matches!(&ended, Ok(payment) if payment.state == PaymentState::Authorised)
-            {
+            let old = span(payment.created, cx.now()) > lifetime + LONG_AFTER;
+            if old && matches!(&ended, Err(error) if is_an_answer(error)) {
                 return Ok(Way::Free);
             }
             payment = ended?;
@@ -879,6 +879,18 @@ fn cut_short(command: &Command) -> Error {
         format!("Payment {} was not started", command.payment.reference),
         "kasse was stopped while it was starting it.",
         "Start a new one.",
+    )
+}
+
+/// Is it what Vipps answered, or what it will never be asked? Otherwise nobody knows yet.
+fn is_an_answer(error: &Error) -> bool {
+    !matches!(
+        error.kind,
+        ErrorKind::InProgress
+            | ErrorKind::Journal
+            | ErrorKind::VippsUnavailable
+            | ErrorKind::RateLimited { .. }
+            | ErrorKind::TooLate
     )
 }
 

@@ -9,7 +9,7 @@ use kasse_core::journal::{Batch, Delivery, Journal, LeaseKey, Told, Write};
 use kasse_core::*;
 
 use crate::world::*;
-use crate::{done, key, part, target};
+use crate::{done, key, part, refused, target};
 
 /// Who repeats an ask is not told that it failed because it went out of our hands while we were at
 /// it: it is under way.
@@ -214,4 +214,37 @@ async fn an_ask_that_is_repeated_means_the_payment_that_it_meant_before() {
         ..target("1001")
     };
     assert_eq!(done(w.flow.cancel(&w.cx, &other).await).id, second.id);
+}
+
+/// A clock that jumped does not make an earlier payment harmless: while nobody could look how it
+/// stands, no other is begun.
+#[tokio::test(start_paused = true)]
+async fn an_order_is_not_begun_anew_by_our_clock_alone() {
+    for down in [false, true] {
+        let w = World::new();
+        let first = w.pay(order("1001", 10_000)).await;
+        w.vipps
+            .push("acme-1001", OperationKind::Authorise, 10_000, None);
+        tokio::time::advance(Duration::from_secs(2 * 3600)).await;
+        let again = Initiate {
+            order: order("1001", 10_000),
+            key: None,
+        };
+        // Vipps is away, or somebody is at it all the time.
+        w.vipps.0.lock().unwrap().down = down;
+        let held = LeaseKey::payment(&first.id);
+        let until = after(w.cx.now(), Duration::from_secs(60));
+        let lease = w.journal.acquire(&held, w.cx.now(), until).await.unwrap();
+        let lease = lease.unwrap();
+        if down {
+            w.journal.release(lease.clone()).await.unwrap();
+        }
+        let outcome = w.flow.initiate(&w.cx, again.clone()).await;
+        assert_eq!(refused(outcome).kind, ErrorKind::InProgress, "{down}");
+        w.vipps.0.lock().unwrap().down = false;
+        w.journal.release(lease).await.unwrap();
+        w.seconds(60).await;
+        let outcome = w.flow.initiate(&w.cx, again).await;
+        assert_eq!(refused(outcome).kind, ErrorKind::AlreadyPaid, "{down}");
+    }
 }
