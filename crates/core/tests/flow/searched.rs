@@ -47,9 +47,8 @@ async fn what_a_shop_is_told_keeps_its_order_where_clocks_do_not_agree() {
     let w = World::new();
     let payment = w.pay(order("1001", 10_000)).await;
     let late = RecordError::Later(Error::invalid("No", "not yet.", ""));
-    let mut answers = w.books.lock().unwrap();
-    answers.answers.insert("1001".into(), vec![late].into());
-    drop(answers);
+    let later = vec![late].into();
+    w.books.lock().unwrap().answers.insert("1001".into(), later);
     w.approve(&payment).await;
     // It was written by a server whose clock is a minute ahead.
     let mut waiting = w.journal.deliveries(&payment.order).await.unwrap();
