@@ -1,4 +1,5 @@
 //! The search finds what is broken, says how to see it again, and makes its history short.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
