@@ -6,7 +6,8 @@
 
 use jiff::SignedDuration;
 use kasse_core::{
-    Context, Error, ErrorKind, EventKind, Money, OrderRef, Payment, PaymentEvent, RecordError, Who, quotable,
+    Context, Error, ErrorKind, EventKind, Money, OrderRef, Payment, PaymentEvent, RecordError, Who,
+    quotable,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -82,7 +82,9 @@ fn what_is_not_given_has_a_default() {
         "127.0.0.1:0".parse::<SocketAddr>().unwrap()
     );
     assert_eq!(config.server.data, PathBuf::from("./data"));
-    assert!(matches!(config.server.journal(), Location::Folder(data) if data == config.server.data));
+    assert!(
+        matches!(config.server.journal(), Location::Folder(data) if data == config.server.data)
+    );
     assert_eq!(config.server.log_level, tracing::Level::INFO);
     let shop = &config.shops[0];
     assert_eq!(
@@ -625,7 +627,10 @@ fn the_journals_database_is_named_and_its_address_never_shown() {
 
     for (wrong, why) in [
         ("postgres://kasse:hunter2@db.example", "names no database"),
-        ("postgres://kasse:hunter2@db/k?sslmode=prefer", "sslmode=prefer"),
+        (
+            "postgres://kasse:hunter2@db/k?sslmode=prefer",
+            "sslmode=prefer",
+        ),
         ("postgres://kasse:hunter2@db:hunter2/k", "cannot be read"),
         (
             "postgres://kasse:hunter2@db/k?sslrootcert=/no/such/file",
