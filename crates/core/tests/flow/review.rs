@@ -658,3 +658,37 @@ async fn what_was_under_way_and_is_refused_in_the_end_leaves_a_note() {
         "{notes:?}"
     );
 }
+
+/// One server's clock is ahead of the other's, or is set back: what follows seems to come before. The
+/// shop is told in the order in which it happened all the same.
+#[tokio::test(start_paused = true)]
+async fn a_payments_events_are_told_in_their_order_whatever_the_clocks_say() {
+    let w = World::on(API);
+    let away = || {
+        let error = Error::new(ErrorKind::EngineUnavailable, Who::Shop, "away", "", "");
+        RecordError::Later(error)
+    };
+    let answers = vec![away()].into();
+    let books = || w.books.lock().unwrap();
+    books().answers.insert("1001".into(), answers);
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.settle().await;
+    let [initiated] = &w.journal.deliveries(&at("1001")).await.unwrap()[..] else {
+        panic!("the start is still to be told");
+    };
+    let ahead = Delivery {
+        after: after(initiated.after, Duration::from_secs(60)),
+        ..initiated.clone()
+    };
+    let batch = Batch {
+        leases: Vec::new(),
+        writes: vec![Write::Deliver(ahead)],
+    };
+    w.journal.write(batch).await.unwrap();
+    w.approve(&payment).await;
+    w.seconds(10).await;
+    assert_eq!(
+        w.told(),
+        ["1001 initiated 0/0/0/0", "1001 authorised 10000/0/0/0"]
+    );
+}
