@@ -34,7 +34,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::api::{Caller, Limits, PaymentApi, Wire};
-use crate::context::{Context, Task, after};
+use crate::context::{Context, Task, after, span};
 use crate::error::{Error, ErrorKind, Language, Who};
 use crate::ids::{AccountId, OrderRef, ShopId};
 use crate::journal::{
@@ -60,8 +60,9 @@ pub use whereabouts::{AtVipps, FoundAt, Whereabouts};
 const LEASE: Duration = Duration::from_secs(60);
 /// Outside calls end so long before their lease does.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
-/// How often a lease that somebody has is tried again.
-const LEASE_RETRY: Duration = Duration::from_millis(20);
+/// How soon a lease that somebody has is tried again, at first and at the latest: whoever has it
+/// mostly has it for a moment; of a server that died, for a minute, and each try is a journal's work.
+const LEASE_RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(320));
 
 /// The flow over a journal, the wire and the shops. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -435,6 +436,7 @@ impl Flow {
         wait: Duration,
     ) -> Result<Option<Lease>, Error> {
         let give_up = after(cx.now(), cx.limit(wait));
+        let (mut pause, longest) = LEASE_RETRY;
         loop {
             let now = cx.now();
             let journal = &*self.inner.journal;
@@ -445,7 +447,8 @@ impl Flow {
             if now >= give_up {
                 return Ok(None);
             }
-            cx.runtime.sleep(LEASE_RETRY).await;
+            cx.runtime.sleep(pause.min(span(now, give_up))).await;
+            pause = (pause * 2).min(longest);
         }
     }
 
