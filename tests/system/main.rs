@@ -25,6 +25,8 @@ mod engines;
 mod epayment;
 mod layout;
 mod moved;
+#[path = "../ports.rs"]
+mod ports;
 mod same_cart;
 mod shops;
 mod strangers;

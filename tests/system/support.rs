@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -12,6 +11,8 @@ use http::{Method, Request, Response, StatusCode};
 use kasse_core::{ReqwestTransport, Transport, TransportError};
 use kasse_simulator::{Control, Options, PaymentState, PaymentView, Simulator};
 use serde_json::{Value, json};
+
+use crate::ports::port;
 
 pub const MSN: &str = "123456";
 /// How long anything may take that does come about. Nothing waits for it without asking again.
@@ -362,19 +363,6 @@ site_url = "http://127.0.0.1:{port}"
         std::fs::remove_dir_all(&self.folder).unwrap();
         let simulator = self.simulator;
         simulator.stop().await;
-    }
-}
-
-/// A port for a server that is started, killed and started again. Below those that the system hands
-/// out by itself, so that nobody is given it while the server is dead.
-fn port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    loop {
-        let next = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = u16::try_from(15_000 + (std::process::id() * 211 + next) % 15_000).unwrap();
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }
 
