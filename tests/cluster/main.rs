@@ -53,6 +53,6 @@ async fn one_server_on_sqlite_is_killed_again_and_again() {
 async fn three_servers_on_postgresql_are_killed_and_their_database_restarted() {
     // Without PostgreSQL it was said that this is left out.
     if let Some(world) = World::start("three servers on PostgreSQL", 3, Journal::Postgres).await {
-        world.run(payments(200)).await;
+        world.run(payments(60)).await;
     }
 }
