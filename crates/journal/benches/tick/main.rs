@@ -14,6 +14,8 @@
 )]
 
 mod pending;
+#[cfg(all(feature = "postgres", feature = "testing"))]
+mod postgres;
 mod sqlite;
 
 use std::collections::BTreeMap;
@@ -62,16 +64,18 @@ fn main() {
         .unwrap();
     let mut medians = Medians::new();
     for size in sizes {
-        sqlite::with_pending(&runtime, size, |journal| {
+        let mut measured = |database: &str, journal: &Arc<dyn Journal>| {
             measure(
                 &mut criterion,
                 &runtime,
-                "SQLite",
-                size,
+                (database, size),
                 journal,
                 &mut medians,
             );
-        });
+        };
+        sqlite::with_pending(&runtime, size, |journal| measured("SQLite", journal));
+        #[cfg(all(feature = "postgres", feature = "testing"))]
+        postgres::with_pending(&runtime, size, |journal| measured("PostgreSQL", journal));
     }
     criterion.final_summary();
     print(&medians);
@@ -81,8 +85,7 @@ fn main() {
 fn measure(
     criterion: &mut Criterion,
     runtime: &Runtime,
-    database: &str,
-    size: u32,
+    (database, size): (&str, u32),
     journal: &Arc<dyn Journal>,
     medians: &mut Medians,
 ) {

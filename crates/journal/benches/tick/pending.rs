@@ -147,3 +147,18 @@ pub(crate) fn copies(numbers: &str, time: &str, named: &str) -> Vec<String> {
         format!("DELETE FROM payments WHERE reference = '{NAME}'"),
     ]
 }
+
+/// For PostgreSQL.
+#[cfg(all(feature = "postgres", feature = "testing"))]
+pub(crate) fn on_postgres(size: u32) -> Vec<String> {
+    let numbers = format!("WITH number AS (SELECT generate_series(1, {size}) AS n)");
+    let begin = begin().as_second();
+    let every = EVERY.as_millis();
+    let time = format!(
+        "to_char(
+             timestamp '1970-01-01' + make_interval(secs => {begin}) + n * interval '{every} ms',
+             'YYYY-MM-DD\"T\"HH24:MI:SS.MS'
+         ) || '000000Z'"
+    );
+    copies(&numbers, &time, "('pending-' || lpad(n::text, 8, '0'))")
+}

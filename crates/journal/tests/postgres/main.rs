@@ -13,9 +13,12 @@ mod commits;
 mod common;
 mod erasing;
 mod opening;
+#[path = "../../benches/tick/pending.rs"]
+mod pending;
 mod proxy;
 mod servers;
 mod suite;
 mod support;
 mod tls;
 mod transfer;
+mod work;
