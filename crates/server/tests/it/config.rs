@@ -629,7 +629,7 @@ fn the_journals_database_is_named_and_its_address_never_shown() {
         ("postgres://kasse:hunter2@db.example", "names no database"),
         (
             "postgres://kasse:hunter2@db/k?sslmode=prefer",
-            "sslmode=prefer",
+            "say require, or disable",
         ),
         ("postgres://kasse:hunter2@db:hunter2/k", "cannot be read"),
         (
