@@ -105,15 +105,28 @@ thread_local! {
 /// The scene's setting makes no sense.
 pub fn play(scene: &Scene, how: &How) -> Run {
     keep_panics();
-    kasse_core::mutants::set(how.broken);
+    breaks(how.broken);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
     let run = runtime.block_on(tokio::task::unconstrained(run(scene, how)));
-    kasse_core::mutants::set(None);
+    breaks(None);
     run
+}
+
+/// Breaks this rule of the flow on this thread, or none.
+#[cfg(feature = "mutants")]
+fn breaks(rule: Option<&'static str>) {
+    kasse_core::mutants::set(rule);
+}
+
+/// # Panics
+/// A rule is to be broken: only a build with the feature `mutants` can.
+#[cfg(not(feature = "mutants"))]
+fn breaks(rule: Option<&'static str>) {
+    assert_eq!(rule, None, "the feature `mutants` is off");
 }
 
 async fn run(scene: &Scene, how: &How) -> Run {

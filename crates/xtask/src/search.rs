@@ -21,6 +21,6 @@ pub(crate) fn a_little() -> Command {
 fn command() -> Command {
     let mut command = run::cargo();
     command.args(["run", "--quiet", "--profile", "checklist"]);
-    command.args(["--package", "kasse-search", "--"]);
+    command.args(["--package", "kasse-search", "--features", "mutants", "--"]);
     command
 }
