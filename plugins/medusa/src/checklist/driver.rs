@@ -32,6 +32,9 @@ const CART_IDS: &str = "cart_";
 /// More than all checks together buy.
 const PLENTY: i64 = 100_000;
 
+/// How often the page presses the button where Medusa is in its own way.
+const PRESSES: usize = 5;
+
 /// One check's shoppers, and the merchant.
 #[derive(Debug)]
 pub(super) struct Driver {
@@ -223,7 +226,16 @@ impl Driver {
         let id = id.and_then(Value::as_str).unwrap_or_default();
         let path = format!("/payment-collections/{id}/payment-sessions");
         let body = json!({ "provider_id": PROVIDER });
-        let begun = self.store(Method::POST, &path, Some(body)).await?;
+        let mut presses = 1;
+        let begun = loop {
+            let begun = self.store(Method::POST, &path, Some(body.clone())).await;
+            match begun {
+                // Another press of the button was at the same moment, and deletes the same older
+                // session: Medusa lets one of the two fail. The page presses again.
+                Err(error) if in_the_way(&error) && presses < PRESSES => presses += 1,
+                begun => break begun?,
+            }
+        };
         Ok(begun.and_then(|begun| {
             let collection = begun.get("payment_collection").cloned().unwrap_or_default();
             let mut sessions = list(&collection, "payment_sessions");
@@ -493,4 +505,10 @@ fn text(value: &Value, name: &str) -> Option<String> {
 fn list<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
     let list = value.get(name).and_then(Value::as_array);
     list.into_iter().flatten()
+}
+
+/// Two presses of the button at the same moment delete the same older session, and Medusa answers one
+/// of them with that.
+fn in_the_way(error: &DriverError) -> bool {
+    matches!(error, DriverError::Other(words) if words.contains("Could not delete all payment sessions"))
 }
