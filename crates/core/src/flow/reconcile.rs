@@ -277,8 +277,11 @@ impl Flow {
                     );
                     for command in &mut commands {
                         if command.is_open() {
-                            // It is free for another start with the same key.
-                            command.caller = None;
+                            if matches!(command.verb, CommandVerb::Initiate { .. }) {
+                                // It is free for another start with the same key. Another ask with
+                                // a cancellation's key stays that cancellation.
+                                command.caller = None;
+                            }
                             command.state = match command.verb {
                                 CommandVerb::Cancel { .. } => CommandState::Done,
                                 _ => CommandState::Refused {

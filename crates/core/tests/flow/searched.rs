@@ -247,3 +247,35 @@ async fn an_order_is_not_begun_anew_by_our_clock_alone() {
         assert_eq!(refused(outcome).kind, ErrorKind::AlreadyPaid, "{down}");
     }
 }
+
+/// A cancellation that is asked for again is the one that it was, also where it cancelled a start that
+/// never arrived: the payment that was begun since is not cancelled by it.
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_that_is_repeated_leaves_a_newer_attempt_alone() {
+    for api in [ApiKind::Ecom, ApiKind::Epayment] {
+        let w = World::on(api);
+        for _ in 0..3 {
+            w.vipps.fault("initiate", Fault::Lost);
+        }
+        let initiate = Initiate {
+            order: order("1001", 10_000),
+            key: None,
+        };
+        let outcome = w.flow.initiate(&w.cx, initiate).await;
+        assert!(!matches!(outcome, Outcome::Started(_)), "{outcome:?}");
+        let click = Target {
+            key: key("click-1"),
+            ..target("1001")
+        };
+        let outcome = w.flow.cancel(&w.cx, &click).await;
+        assert!(matches!(outcome, Outcome::Pending(_)), "{outcome:?}");
+        w.seconds(15 * 60).await;
+        let before = w.journal.payments_of(&at("1001")).await.unwrap();
+        let ended = before.iter().all(|payment| payment.state.is_dead());
+        assert!(ended, "{before:?}");
+        let newer = w.pay(order("1001", 10_000)).await;
+        let outcome = w.flow.cancel(&w.cx, &click).await;
+        assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+        assert_eq!(w.now(&newer).await.state, PaymentState::Initiated, "{api}");
+    }
+}
