@@ -9,8 +9,8 @@ use http::{HeaderValue, Method, StatusCode, Version};
 
 /// Why a request is not looked at.
 pub(crate) fn refused(request: &Parts) -> Option<&'static str> {
-    if matches!(request.method, Method::CONNECT | Method::TRACE) {
-        return Some("kasse is no proxy, and echoes nothing.");
+    if request.method == Method::CONNECT {
+        return Some("kasse is no proxy.");
     }
     if !request.uri.path().starts_with('/') {
         return Some("The address is no path.");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
-use kasse_core::api::{ApiError, PaymentApi};
+use kasse_core::api::{ApiError, Caller, MemoryLimits, PaymentApi};
 use kasse_core::{Ask, ErrorKind, TransportError};
 use kasse_testkit::Broken;
 use kasse_vipps::Ecom;
@@ -75,7 +75,7 @@ pub(super) fn all() -> Vec<Mutant> {
         },
         Mutant {
             name: "retry: Vipps' limits are not kept",
-            broken: bent::wire! { anew: unlimited },
+            broken: bent::wire! { anew: unlimited, caller: uncounted },
         },
     ]
 }
@@ -119,6 +119,10 @@ fn patient(ask: &mut Ask) {
 
 fn unlimited() -> Arc<dyn PaymentApi> {
     Arc::new(Ecom::new())
+}
+
+fn uncounted(caller: &mut Caller) {
+    caller.limits = Arc::new(MemoryLimits::default());
 }
 
 /// The answer becomes this status, without a body.

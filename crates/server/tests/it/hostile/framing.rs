@@ -209,7 +209,7 @@ async fn what_is_no_http_1_is_refused() {
         let statuses = statuses(&answer);
         let start: String = request.chars().take(80).collect();
         assert!(
-            statuses.is_empty() || matches!(statuses[..], [400 | 413 | 414 | 431 | 505]),
+            statuses.is_empty() || matches!(statuses[..], [400 | 405 | 413 | 414 | 431 | 505]),
             "{start:?} {answer}"
         );
         assert!(!answer.contains("alive"), "{start:?} {answer}");
