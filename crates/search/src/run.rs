@@ -169,8 +169,8 @@ async fn run(scene: &Scene, how: &How) -> Run {
     world.spawn(NOBODY, async move {
         // Nothing is ever sent: it ends when all have left.
         let _ = tokio::time::timeout(LONGEST, left.recv()).await;
-        stage.calm();
-        stage.come_to_rest(rest).await;
+        let ahead = stage.calm();
+        stage.come_to_rest(rest + ahead).await;
         stage.at_rest();
         stage.over();
     });

@@ -331,20 +331,23 @@ impl World {
         lock(&self.inner.end).calm
     }
 
-    /// From now on nothing goes wrong, and all that was away is back.
-    pub(crate) fn calm(&self) {
+    /// From now on nothing goes wrong, and all that was away is back. Answers by how much the clocks
+    /// were ahead: what was planned by them comes so much later.
+    pub(crate) fn calm(&self) -> Duration {
         self.say("fate", || "from here on nothing goes wrong".into());
         lock(&self.inner.end).calm = true;
         self.plan().calm();
         *lock(&self.inner.outages) = Outages::none();
+        let mut ahead = SignedDuration::ZERO;
         for server in lock(&self.inner.servers).iter_mut() {
-            server.off = SignedDuration::ZERO;
+            ahead = ahead.max(std::mem::take(&mut server.off));
         }
         let servers = lock(&self.inner.setting).servers;
         for server in 0..servers {
             self.start(server);
         }
         self.stir();
+        ahead.unsigned_abs()
     }
 
     /// Time goes on until every payment was looked at once more and nothing is under way any more, or

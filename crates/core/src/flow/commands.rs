@@ -55,6 +55,13 @@ impl Wish<'_> {
         }
     }
 
+    /// Does it stand by what was read already, so that Vipps need not be asked? Nothing makes a
+    /// capture of all, or a release, undone; but a refund of all is one no more where more is captured.
+    fn stands_for_good(self, payment: &Payment) -> bool {
+        let authorised = payment.state == PaymentState::Authorised;
+        authorised && !matches!(self, Self::Refund(_)) && self.stands(payment)
+    }
+
     /// Is it for what is left, whatever that is?
     fn is_for_the_rest(self) -> bool {
         match self {
@@ -226,7 +233,11 @@ impl Flow {
         let verb = match self.allowed(&payment, wish) {
             Ok(verb) => verb,
             Err(_) => {
-                payment = self.reconcile_leased(cx, lease, id).await?;
+                payment = match self.reconcile_leased(cx, lease, id).await {
+                    Ok(read) => read,
+                    Err(_) if wish.stands_for_good(&payment) => payment,
+                    Err(error) => return Err(error),
+                };
                 match self.allowed(&payment, wish) {
                     Ok(verb) => verb,
                     // What stands already is no failure for who wants it done: an engine asks again.

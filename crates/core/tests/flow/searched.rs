@@ -279,3 +279,33 @@ async fn a_cancellation_that_is_repeated_leaves_a_newer_attempt_alone() {
         assert_eq!(w.now(&newer).await.state, PaymentState::Initiated, "{api}");
     }
 }
+
+/// What is done is done, also where Vipps cannot be asked once more: a shop that asks again is not told
+/// that it failed.
+#[tokio::test(start_paused = true)]
+async fn what_stands_already_is_answered_also_where_vipps_cannot_be_read() {
+    for api in [ApiKind::Ecom, ApiKind::Epayment] {
+        for cancels in [true, false] {
+            let w = World::on(api);
+            let payment = w.pay(order("1001", 10_000)).await;
+            w.approve(&payment).await;
+            let all = Part::default();
+            let ask = async |number: &str| {
+                let click = Target {
+                    key: key(number),
+                    ..target("1001")
+                };
+                if cancels {
+                    w.flow.cancel(&w.cx, &click).await
+                } else {
+                    w.flow.capture(&w.cx, &click, &all).await
+                }
+            };
+            let sums = done(ask("click-1").await).sums;
+            w.vipps.0.lock().unwrap().down = true;
+            assert_eq!(done(ask("click-2").await).sums, sums, "{api}");
+            let refund = w.flow.refund(&w.cx, &target("1001"), &all).await;
+            assert_eq!(matches!(refund, Outcome::Refused(_)), cancels, "{refund:?}");
+        }
+    }
+}

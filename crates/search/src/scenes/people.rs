@@ -292,6 +292,8 @@ pub(super) async fn wants(world: &World, dice: &mut Dice, order: &str, wish: Wis
             again.kind.as_deref(),
             Some("in_progress" | "journal" | "too_late" | "vipps_unavailable")
         )
+        // Vipps is busy with the payment: to be asked again.
+        && !again.why.as_deref().is_some_and(|why| why.contains("has to wait"))
     {
         world.fail(Violation::new(
             "what was answered stands",
