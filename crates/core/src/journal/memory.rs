@@ -31,6 +31,9 @@ struct State {
     epoch: u64,
     calls: Calls,
     tables: Tables,
+    /// The disk is full for the next batch like this.
+    #[cfg(feature = "testing")]
+    full_for: Option<fn(&Batch) -> bool>,
 }
 
 /// What a batch changes. It is cloned, changed and put in place of the old one: that makes a batch
@@ -68,6 +71,12 @@ impl MemoryJournal {
     /// on where a test plays that its process ended.
     pub fn give_up_leases(&self) {
         self.state().held.clear();
+    }
+
+    /// From now on the disk is full for the first batch like this, and only for that one.
+    #[cfg(feature = "testing")]
+    pub fn full_for(&self, like_this: fn(&Batch) -> bool) {
+        self.state().full_for = Some(like_this);
     }
 
     /// When the last of all payments is looked at, as it stands now.
@@ -332,6 +341,11 @@ impl Journal for MemoryJournal {
             {
                 return Err(JournalError::LeaseLost(lease.key.clone()));
             }
+        }
+        #[cfg(feature = "testing")]
+        if state.full_for.is_some_and(|like_this| like_this(&batch)) {
+            state.full_for = None;
+            return Err(JournalError::Unavailable("the disk is full".into()));
         }
         let mut tables = state.tables.clone();
         for write in batch.writes {

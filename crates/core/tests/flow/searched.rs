@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use kasse_core::api::OperationKind;
-use kasse_core::journal::{Batch, Delivery, Journal, LeaseKey, Told, Write};
+use kasse_core::journal::{Batch, Command, CommandVerb, Delivery, Journal, LeaseKey, Told, Write};
 use kasse_core::*;
 
 use crate::world::*;
@@ -308,4 +308,30 @@ async fn what_stands_already_is_answered_also_where_vipps_cannot_be_read() {
             assert_eq!(matches!(refund, Outcome::Refused(_)), cancels, "{refund:?}");
         }
     }
+}
+
+/// A reservation whose release could not be journaled is released later. It is not left to a person.
+#[tokio::test(start_paused = true)]
+async fn a_release_that_could_not_be_journaled_is_made_later() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    w.settle().await;
+    let never = RecordError::Never(Error::invalid("Sold out", "the stock is gone.", ""));
+    let answers = vec![never.clone(), never].into();
+    w.books
+        .lock()
+        .unwrap()
+        .answers
+        .insert("1001".into(), answers);
+    w.journal.full_for(|batch| {
+        let cancels = |command: &Command| matches!(command.verb, CommandVerb::Cancel { .. });
+        let mut writes = batch.writes.iter();
+        writes.any(|write| matches!(write, Write::Command(command) if cancels(command)))
+    });
+    w.approve(&payment).await;
+    w.seconds(120).await;
+    let now = w.now(&payment).await;
+    assert_eq!(now.sums.released, Money::nok(10_000), "{:?}", now.notes);
+    let left = w.journal.deliveries(&at("1001")).await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
 }
