@@ -283,8 +283,9 @@ impl Flow {
         }
     }
 
-    /// What a caller wishes to have refunded is refunded already: the key is kept with the refund that
-    /// did it. Should more be captured later, and the same ask be repeated, nothing is given back again.
+    /// What a caller wishes stands already: the key is kept, with the command that did it or, where it was
+    /// done elsewhere, with one that is done and was never sent. The same ask means this payment from
+    /// then on: it takes nothing of a newer attempt, and gives nothing back of what is captured later.
     async fn remember(
         &self,
         cx: &Context,
@@ -293,16 +294,29 @@ impl Flow {
         wish: Wish<'_>,
         caller: Option<&CallerKey>,
     ) -> Result<(), Error> {
-        if caller.is_none() || !matches!(wish, Wish::Refund(_)) {
-            return Ok(());
-        }
+        let Some(key) = caller else { return Ok(()) };
         let commands = self.inner.journal.commands(&payment.id).await?;
         let did = |command: &Command| {
             command.state == CommandState::Done && wish.fits(&command.verb, None)
         };
         if let Some(command) = commands.into_iter().rfind(did) {
             self.join(cx, lease, payment, command, wish, caller).await?;
+            return Ok(());
         }
+        let verb = match wish {
+            Wish::Capture(_) => CommandVerb::Capture {
+                amount: payment.sums.captured,
+            },
+            Wish::Refund(_) => CommandVerb::Refund {
+                amount: payment.sums.refunded,
+            },
+            Wish::Cancel(why) => CommandVerb::Cancel { why },
+        };
+        let mut stood = self.prepare(cx, payment, verb, Some(key.clone())).await?;
+        stood.rest = wish.is_for_the_rest();
+        stood.state = CommandState::Done;
+        let batch = Batch::under(lease).with(Write::Command(Box::new(stood)));
+        self.inner.journal.write(batch).await?;
         Ok(())
     }
 

@@ -335,3 +335,52 @@ async fn a_release_that_could_not_be_journaled_is_made_later() {
     let left = w.journal.deliveries(&at("1001")).await.unwrap();
     assert!(left.is_empty(), "{left:?}");
 }
+
+/// What was done in Vipps' portal, and is asked for afterwards, is answered as done; and the same ask
+/// means that payment for ever. It takes nothing of a newer attempt, and gives nothing of it back.
+#[tokio::test(start_paused = true)]
+async fn an_ask_for_what_stood_already_leaves_a_newer_attempt_alone() {
+    let all = Part::default();
+    for verb in ["refund", "cancel", "capture"] {
+        let w = World::new();
+        let payment = w.pay(order("1001", 10_000)).await;
+        w.approve(&payment).await;
+        let portal = |kind| {
+            w.vipps.push("acme-1001", kind, 10_000, None);
+        };
+        if verb == "cancel" {
+            portal(OperationKind::Release);
+        } else {
+            portal(OperationKind::Capture);
+        }
+        if verb == "refund" {
+            portal(OperationKind::Refund);
+        }
+        w.callback(&payment).await;
+        w.seconds(5).await;
+        let click = Target {
+            key: key("click-1"),
+            ..target("1001")
+        };
+        let ask = async || match verb {
+            "refund" => w.flow.refund(&w.cx, &click, &all).await,
+            "cancel" => w.flow.cancel(&w.cx, &click).await,
+            _ => w.flow.capture(&w.cx, &click, &all).await,
+        };
+        done(ask().await);
+        if verb == "capture" {
+            portal(OperationKind::Refund);
+            w.callback(&payment).await;
+            w.seconds(5).await;
+        }
+        let newer = w.pay(order("1001", 10_000)).await;
+        w.approve(&newer).await;
+        if verb == "refund" {
+            done(w.flow.capture(&w.cx, &target("1001"), &all).await);
+        }
+        let before = w.now(&newer).await.sums;
+        let answered = done(ask().await);
+        assert_eq!(answered.id, payment.id, "{verb}");
+        assert_eq!(w.now(&newer).await.sums, before, "{verb}");
+    }
+}
