@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use kasse_simulator::{PaymentState, PaymentView};
+use kasse_simulator::{Api, PaymentState, PaymentView};
 use serde_json::Value;
 
 use crate::engine::Told;
@@ -205,6 +205,10 @@ fn kasse_and_vipps(
         let fits = match there.state {
             PaymentState::Reserved | PaymentState::Sale | PaymentState::Voided => {
                 state == "authorised"
+            }
+            // eCom does not say who ended it: where kasse asked for it in the same moment, it was kasse.
+            PaymentState::CancelledByUser if there.api == Api::Ecom => {
+                matches!(state, "rejected" | "cancelled")
             }
             PaymentState::CancelledByUser => state == "rejected",
             // By kasse: since it was replaced, or since its time was over.

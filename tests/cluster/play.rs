@@ -11,8 +11,9 @@ use crate::api::Answer;
 use crate::plan::{Act, Customer, Plan};
 use crate::world::{Shop, World};
 
-/// How long anybody asks for something. It is long: who died with a lease keeps it for a minute.
-const PATIENCE: Duration = Duration::from_secs(400);
+/// How long anybody asks for something. It is very long: who died with a lease keeps it for a minute, and
+/// where servers are killed every few seconds that happens to the same order again and again.
+const PATIENCE: Duration = Duration::from_secs(1200);
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// A capture, refund or cancellation that was answered with 200.

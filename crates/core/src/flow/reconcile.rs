@@ -712,9 +712,14 @@ fn ending(
     lifetime: Duration,
     now: Timestamp,
 ) -> EventKind {
+    // Vipps' clock and ours, with a little room.
+    let room = Duration::from_secs(15);
+    // What ended before we asked for it was not ended by us.
+    let asked_before = |command: &&Command| at.is_none_or(|at| command.created <= later(at, room));
     let reason = commands
         .iter()
         .rev()
+        .filter(asked_before)
         .find_map(|command| match (&command.verb, &command.state) {
             (CommandVerb::Cancel { why }, CommandState::Open { .. } | CommandState::Done) => {
                 Some(*why)
@@ -734,8 +739,7 @@ fn ending(
                 .find(|operation| operation.kind == OperationKind::Initiate)
                 .and_then(|operation| operation.at)
                 .unwrap_or(payment.created);
-            // Vipps' clock against Vipps' clock, with a little room: it may end it a moment early.
-            let room = Duration::from_secs(15);
+            // Vipps' clock against Vipps' clock: it may end it a moment early.
             if span(begun, at.unwrap_or(now)) + room >= lifetime {
                 EventKind::Expired
             } else {

@@ -384,3 +384,24 @@ async fn an_ask_for_what_stood_already_leaves_a_newer_attempt_alone() {
         assert_eq!(w.now(&newer).await.sums, before, "{verb}");
     }
 }
+
+/// What the customer ended before we asked for its end was ended by the customer, also where eCom does
+/// not say so and we learn of both at once.
+#[tokio::test(start_paused = true)]
+async fn a_no_of_the_customer_is_not_taken_for_our_own_cancellation() {
+    let w = World::new();
+    let payment = w.pay(order("1001", 10_000)).await;
+    let no = OperationKind::Cancel(api::Ending::Unsaid);
+    w.vipps.push("acme-1001", no, 10_000, None);
+    {
+        let mut vipps = w.vipps.0.lock().unwrap();
+        vipps.down = true;
+        let history = vipps.payments.get_mut("acme-1001").unwrap();
+        history.last_mut().unwrap().at = Some(w.cx.now());
+    }
+    w.seconds(60).await;
+    w.flow.cancel(&w.cx, &target("1001")).await;
+    w.vipps.0.lock().unwrap().down = false;
+    w.seconds(120).await;
+    assert_eq!(w.now(&payment).await.state, PaymentState::Rejected);
+}
