@@ -86,7 +86,7 @@ async fn hold(prepared: &Prepared, world: &World, played: &Played, before: &Book
         assert!(!late, "{call:?} {answer:?}");
         if status.is_server_error() {
             assert_eq!(
-                after.commands, before.commands,
+                after.asked, before.asked,
                 "what is journaled is done by kasse alone: {call:?} {answer:?}"
             );
         }

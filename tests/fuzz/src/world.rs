@@ -12,7 +12,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
 use kasse_core::flow::{ApplyWebhooks, FlowOptions, InstallationKeys, Shop, Unobserved};
-use kasse_core::journal::{Batch, Filter, Journal, MemoryJournal, Registration, Write};
+use kasse_core::journal::{
+    Batch, CancelReason, Command, CommandVerb, Filter, Journal, MemoryJournal, Registration, Write,
+};
 use kasse_core::registry::{EngineConfig, Setup};
 use kasse_core::{
     Account, AccountId, Adapter, ApiKind, Context, CountedIds, Environment, Error, Flow, Initiate,
@@ -138,6 +140,9 @@ pub(crate) struct Books {
     pub(crate) payments: Vec<Payment>,
     pub(crate) events: Vec<Vec<PaymentEvent>>,
     pub(crate) commands: usize,
+    /// Those of them that the shop asked for, starts left out: one whose answer was lost has failed for
+    /// whoever asked, and kasse ends it.
+    pub(crate) asked: usize,
     pub(crate) unread: usize,
     pub(crate) personal: usize,
 }
@@ -414,6 +419,7 @@ impl World {
         let mut books = Books {
             events: Vec::new(),
             commands: 0,
+            asked: 0,
             unread: 0,
             personal: 0,
             payments: Vec::new(),
@@ -422,7 +428,9 @@ impl World {
             books
                 .events
                 .push(self.journal.events(&payment.id).await.unwrap());
-            books.commands += self.journal.commands(&payment.id).await.unwrap().len();
+            let commands = self.journal.commands(&payment.id).await.unwrap();
+            books.commands += commands.len();
+            books.asked += commands.iter().filter(|command| asked(command)).count();
             books.unread += self.journal.unread(&payment.id).await.unwrap().len();
             let personal = self.journal.personal(&payment.id).await.unwrap();
             books.personal += usize::from(personal.is_some());
@@ -430,6 +438,17 @@ impl World {
         books.payments = payments;
         books
     }
+}
+
+fn asked(command: &Command) -> bool {
+    matches!(
+        command.verb,
+        CommandVerb::Capture { .. }
+            | CommandVerb::Refund { .. }
+            | CommandVerb::Cancel {
+                why: CancelReason::Asked
+            }
+    )
 }
 
 /// What only this run knows: references, tokens, addresses. `open` is of the payment that nobody has
