@@ -110,6 +110,7 @@ async fn begun(engine: &str, express: Option<Express>) -> Value {
         buyer: Buyer {
             phone: Some("4712345678".into()),
             language: Language::Nb,
+            address: None,
         },
         express,
         deliveries: Vec::new(),

@@ -8,7 +8,7 @@ use crate::error::{Error, Language};
 use crate::ids::{LineId, OrderRef};
 use crate::money::{Money, VatRate};
 use crate::reference::hex;
-use crate::shipping::ShippingOption;
+use crate::shipping::{Address, ShippingOption};
 
 /// What the shop wants paid, as it stands now.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,12 @@ pub struct Buyer {
     /// The language the shop speaks with them.
     #[serde(default)]
     pub language: Language,
+    /// Where the goods likely go, for an express order: the address in the cart, or the customer's own.
+    /// kasse asks for the deliveries there before Vipps does, and keeps it nowhere. One without country
+    /// or post code is no error, and not used. Leave it out where to ask for deliveries changes the
+    /// cart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
 }
 
 impl std::fmt::Debug for Buyer {

@@ -63,6 +63,22 @@ impl Address {
     pub(crate) fn values(&self) -> [&str; 4] {
         [&self.line1, &self.line2, &self.post_code, &self.city]
     }
+
+    /// One that came with an order, as Vipps would write it. `None`: deliveries that are asked for there
+    /// would serve no call of Vipps'.
+    pub(crate) fn likely(&self) -> Option<Self> {
+        let whole = self.values().into_iter().all(|value| value.len() <= 250);
+        let country = self.country.trim().to_ascii_uppercase();
+        let known = country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
+        let [line1, line2, post_code, city] = self.values().map(|value| value.trim().to_owned());
+        (whole && known && !post_code.is_empty()).then_some(Self {
+            line1,
+            line2,
+            post_code,
+            city,
+            country,
+        })
+    }
 }
 
 impl std::fmt::Debug for Address {

@@ -67,7 +67,8 @@ impl Row<'_> {
         params: P,
     ) -> Result<usize, JournalError> {
         connection
-            .execute(sql, params)
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
             .map_err(|error| match (&error, self.payment) {
                 (rusqlite::Error::SqliteFailure(failure, _), payment)
                     if failure.code == ErrorCode::ConstraintViolation =>

@@ -38,19 +38,22 @@ impl Call {
         let now = time(self.now);
         // Of every key, so that what is kept is what was called in the last minute. A call after now
         // was counted before a clock was set back.
-        connection.execute(
-            "DELETE FROM calls WHERE at <= ?1 OR at > ?2",
-            params![time(before(self.now, LONGEST)), now],
-        )?;
+        connection
+            .prepare_cached("DELETE FROM calls WHERE at <= ?1 OR at > ?2")?
+            .execute(params![time(before(self.now, LONGEST)), now])?;
         let full = connection
-            .query_row(
+            .prepare_cached(
                 "SELECT min(at) FROM calls WHERE key = ?1 AND at > ?2 HAVING count(*) >= ?3",
+            )?
+            .query_row(
                 params![self.key, time(before(self.now, self.per)), most],
                 |row| row.get(0),
             )
             .optional()?;
         if full.is_none() {
-            connection.execute("INSERT INTO calls VALUES (?1, ?2)", params![self.key, now])?;
+            connection
+                .prepare_cached("INSERT INTO calls VALUES (?1, ?2)")?
+                .execute(params![self.key, now])?;
         }
         Ok(full)
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenError;
@@ -13,6 +14,10 @@ const OLDEST: i32 = 3_051_003;
 /// How long a connection waits for another one's lock, in milliseconds. Only the truncation of the
 /// log has to wait for anybody: for those who read.
 const PATIENCE_MS: u64 = 5_000;
+
+/// So many statements stay prepared on each connection: all that the flow uses. To prepare one takes
+/// longer than most of them run.
+const STATEMENTS: usize = 64;
 
 /// The connection that writes.
 pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
@@ -39,6 +44,7 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
     // What is put aside for a savepoint may be personal: never in a file.
     set(&connection, "temp_store", "2", "temp_store = MEMORY (2)")?;
     set(&connection, "trusted_schema", "0", "trusted_schema = 0")?;
+    keep_statements(&connection)?;
     Ok(connection)
 }
 
@@ -50,7 +56,23 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, OpenError> {
     set(&connection, "query_only", "1", "query_only = 1")?;
     set(&connection, "temp_store", "2", "temp_store = MEMORY (2)")?;
     set(&connection, "trusted_schema", "0", "trusted_schema = 0")?;
+    keep_statements(&connection)?;
     Ok(connection)
+}
+
+/// Statements stay as they were prepared: a plan does not go by the values that are bound, or SQLite
+/// would make it anew for each.
+fn keep_statements(connection: &Connection) -> Result<(), OpenError> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    let set = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    if set {
+        Ok(())
+    } else {
+        Err(OpenError::Setting {
+            setting: "the stability of plans",
+            found: "off".to_owned(),
+        })
+    }
 }
 
 /// Sets it and reads it back: SQLite says nothing where it does not take a setting.

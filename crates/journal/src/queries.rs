@@ -448,8 +448,8 @@ fn one<T: DeserializeOwned>(
     params: impl Params,
 ) -> Result<Option<T>, JournalError> {
     let text: Option<String> = connection
-        .query_row(sql, params, |row| row.get(0))
-        .optional()
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional())
         .map_err(|error| journal_error(what, &error))?;
     text.map(|text| read_document(what, &text)).transpose()
 }
@@ -475,7 +475,7 @@ fn rows<T>(
     read: impl Fn(&str, &Row<'_>) -> Result<T, JournalError>,
 ) -> Result<Vec<T>, JournalError> {
     let failed = |error: rusqlite::Error| journal_error(what, &error);
-    let mut statement = connection.prepare(sql).map_err(failed)?;
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     let mut rows = statement.query(params).map_err(failed)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(failed)? {

@@ -288,7 +288,8 @@ impl Writer {
             // A full disk or an I/O error can end the whole transaction: then what the group did
             // before is undone too, and its batches are told so.
             if self.connection.is_autocommit()
-                || self.sql("ROLLBACK TO batch; RELEASE batch").is_err()
+                || self.sql("ROLLBACK TO batch").is_err()
+                || self.sql("RELEASE batch").is_err()
             {
                 self.undo(before, error);
             }
@@ -364,7 +365,9 @@ impl Writer {
 
     fn sql(&self, sql: &str) -> Result<(), JournalError> {
         self.connection
-            .execute_batch(sql)
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]))
+            .map(drop)
             .map_err(|error| journal_error("the journal", &error))
     }
 }

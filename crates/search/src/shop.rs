@@ -273,6 +273,7 @@ impl Clerk {
             buyer: Buyer {
                 phone: kept.phone.clone(),
                 language: Language::En,
+                address: None,
             },
             express: kept.express,
             deliveries: match kept.express {

@@ -18,7 +18,7 @@ use kasse_vipps::Ecom;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::admin::{Client, ClientError, ReachView};
+use crate::admin::{Client, ClientError, ReachView, SlowView};
 use crate::config::{self, Config, Registering, Severity, check};
 use crate::listen;
 use crate::reach::Reach;
@@ -409,8 +409,17 @@ impl Doctor<'_> {
                 return self.say(Health::Error, "engines", error.why.clone(), &error.advice);
             }
         };
+        let slow = self.slow().await;
         for shop in &config.shops {
             let about = format!("engine of {}", shop.id);
+            if let Some(slow) = slow.iter().find(|slow| slow.shop == shop.id) {
+                let what = format!(
+                    "since {} it is late or fails whenever it is asked for deliveries; customers are offered the last good ones, where they are known",
+                    slow.since
+                );
+                let advice = "Make the shop faster, or offer static deliveries (docs/running.md, \"Deliveries in time\").";
+                self.say(Health::Warning, &about, what, advice);
+            }
             let added = shops::add_to_look_at(&flow, &config.server, shop.clone());
             let adapter = match added.and_then(|()| flow.adapter(&shop.id)) {
                 Ok(adapter) => adapter,
@@ -432,6 +441,14 @@ impl Doctor<'_> {
                 }
             }
         }
+    }
+
+    /// The shops that the kasse that runs, if one does, does not wait for.
+    async fn slow(&self) -> Vec<SlowView> {
+        let Ok(client) = Client::from_data_dir(&self.config.server.data) else {
+            return Vec::new();
+        };
+        client.slow().await.unwrap_or_default()
     }
 
     async fn public_url(&mut self) {

@@ -3,8 +3,12 @@
 //! `/webhooks/…`, `/vipps/…`, `/return/…` and `/engine/…` are the flow's, `/v1/…` is the JSON API for shop software.
 //! `/health` and `/ready` are for whoever keeps the process running; `/reach/…` lets kasse see
 //! whether the public URL leads to it. Everything else is 404.
+//!
+//! Before anything of a request is read but its head, it is turned away where there is too much to
+//! do: see [`crate::load`].
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,6 +21,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use kasse_core::{Flow, Reference, ShopId};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -24,7 +29,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
+use crate::load::{ARRIVAL, Class, Load, body_came, worked};
 use crate::reach::Reach;
+use crate::shed::Asker;
 
 /// The largest body of a request.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -40,6 +47,7 @@ pub(crate) struct Door {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) work: Work,
     pub(crate) reach: Reach,
+    pub(crate) load: Load,
 }
 
 /// Work that goes on when its caller is gone. Who stops waits until every copy is dropped.
@@ -65,13 +73,14 @@ impl Work {
     where
         F: Future<Output = Response> + Send + 'static,
     {
-        let held = self.held.clone();
+        let held = (self.held.clone(), worked());
         let task = async move {
             let answer = work.await;
             drop(held);
             answer
         };
-        let task = tokio::spawn(task.in_current_span());
+        // Boxed: tokio moves a task some ten times before it is done.
+        let task = tokio::spawn(Box::pin(task.in_current_span()));
         match timeout_at(until, task).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => {
@@ -99,9 +108,36 @@ pub(crate) fn router(door: Door, api: Router) -> Router {
         .route("/ready", get(ready))
         .route("/reach/{nonce}", get(reach))
         .route("/", get(async || "kasse is running.\n"))
-        .with_state(door)
+        .with_state(door.clone())
         .nest("/v1", api)
         .layer(middleware::from_fn(log))
+        // Who is turned away has no line in the log: under a flood the log would be the flood.
+        .layer(middleware::from_fn_with_state(door, admit))
+}
+
+/// Lets a request in, or turns it away where there is too much to do.
+async fn admit(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let Some(class) = Class::of(request.uri().path()) else {
+        return next.run(request).await;
+    };
+    let asker = Asker::of(&request);
+    let arrival = Arc::new(door.load.arrival(class));
+    let taken = arrival.at_the_head().and_then(|()| {
+        if request.body().is_end_stream() {
+            arrival.with_body(0)
+        } else {
+            Ok(())
+        }
+    });
+    if taken.is_err() {
+        return asker.turn_away(&door.flow);
+    }
+    let answer = ARRIVAL.scope(Arc::clone(&arrival), next.run(request)).await;
+    // It may have filled up while the body came.
+    if arrival.was_turned_away() {
+        return asker.turn_away(&door.flow);
+    }
+    answer
 }
 
 /// Hands a request to the flow. A caller who hangs up never cuts it short.
@@ -122,7 +158,7 @@ async fn take(State(door): State<Door>, request: Request) -> Response {
         .await
 }
 
-/// Reads a body, to the end.
+/// Reads a body, to the end. From then on its request is worked at.
 pub(crate) async fn read(
     headers: &http::HeaderMap,
     body: Body,
@@ -135,7 +171,11 @@ pub(crate) async fn read(
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     match timeout_at(until, Limited::new(body, LARGEST_BODY).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Ok(body)) => {
+            let body = body.to_bytes();
+            body_came(body.len()).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+            Ok(body)
+        }
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
@@ -293,7 +333,7 @@ impl Route {
         // Of a path of Vipps only the reference is kept. A consent's ends in a secret and a user.
         let (kind, reference) = match rest.as_slice() {
             ["v2", "payments", reference] => ("callback", Reference::new(*reference).ok()),
-            ["v2", "payments", reference, "shippingDetails"] => {
+            ["v2", "payments", reference, "shippingDetails"] | ["x", reference] => {
                 ("shipping", Reference::new(*reference).ok())
             }
             ["c", ..] => ("consent", None),
@@ -311,7 +351,6 @@ impl Route {
 mod tests {
     use std::convert::Infallible;
     use std::pin::Pin;
-    use std::sync::Arc;
     use std::task::{Context as Waker, Poll};
 
     use hyper::body::Frame;
@@ -323,6 +362,8 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::load::Arrival;
+    use crate::v1;
 
     #[tokio::test(start_paused = true)]
     async fn after_30_seconds_the_caller_is_answered_and_the_work_goes_on() {
@@ -381,8 +422,8 @@ mod tests {
         assert_eq!(Instant::now(), until);
     }
 
-    #[tokio::test]
-    async fn from_the_moment_it_stops_it_is_not_ready() {
+    /// A door without shops, and who can stop what is behind it.
+    fn door() -> (Door, WorkEnd, watch::Sender<bool>) {
         let keys = vec![("a".to_owned(), "9f4b1c77ab2d4e0f8c5566a1d3e2f4b7".into())];
         let options = FlowOptions {
             public_url: "https://kasse.example".parse().unwrap(),
@@ -399,19 +440,38 @@ mod tests {
         let journal = Arc::new(MemoryJournal::new());
         let flow = Flow::new(options, context, journal, Vec::new(), Vec::new()).unwrap();
         let (stopping, stop) = watch::channel(false);
-        let (work, _end) = Work::new();
-        let reach = Reach::new(&[]);
+        let (work, end) = Work::new();
         let door = Door {
             flow,
             stop,
             work,
-            reach,
+            reach: Reach::new(&[]),
+            load: Load::new(),
         };
-        let router = TowerToHyperService::new(router(door, Router::new()));
-        let status = async |path: &str| {
-            let request = http::Request::get(path).body(Body::empty()).unwrap();
-            router.call(request).await.unwrap().status().as_u16()
-        };
+        (door, end, stopping)
+    }
+
+    /// Everything behind it, without a socket.
+    fn routes(door: &Door) -> TowerToHyperService<Router> {
+        let keys = v1::Keys::of(&[]);
+        let api = v1::Api::new(door.flow.clone(), door.work.clone(), keys);
+        TowerToHyperService::new(router(door.clone(), v1::router(api)))
+    }
+
+    async fn ask(routes: &TowerToHyperService<Router>, path: &str) -> http::Response<Bytes> {
+        let request = http::Request::get(path)
+            .header("accept-language", "sv")
+            .body(Body::empty());
+        let answer = routes.call(request.unwrap()).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        http::Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
+    }
+
+    #[tokio::test]
+    async fn from_the_moment_it_stops_it_is_not_ready() {
+        let (door, _end, stopping) = door();
+        let routes = routes(&door);
+        let status = async |path: &str| ask(&routes, path).await.status().as_u16();
         assert_eq!(
             (status("/health").await, status("/ready").await),
             (200, 200)
@@ -421,6 +481,130 @@ mod tests {
             (status("/health").await, status("/ready").await),
             (200, 503)
         );
+    }
+
+    /// So many of a class are worked at.
+    fn worked_at(load: &Load, class: Class, many: usize) -> Vec<Arrival> {
+        let arrivals = (0..many).map(|_| load.arrival(class));
+        arrivals
+            .inspect(|arrival| arrival.with_body(1).unwrap())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn those_that_can_come_again_are_turned_away_in_a_shape_they_know() {
+        let (door, _end, _stopping) = door();
+        let routes = routes(&door);
+        let under_way = worked_at(&door.load, Class::Other, 100);
+        door.load.looked(Duration::from_millis(60));
+        for (path, kind, says) in [
+            ("/v1/payments", "application/problem+json", "overloaded"),
+            ("/v1/openapi.json", "application/problem+json", "overloaded"),
+            (
+                "/engine/fjord/capture",
+                "application/json",
+                "nothing was begun",
+            ),
+            (
+                "/return/fjord/x",
+                "text/html; charset=utf-8",
+                "content=\"5\"",
+            ),
+            (
+                "/return/fjord/x",
+                "text/html; charset=utf-8",
+                "Ett ögonblick",
+            ),
+            ("/reach/x", "text/plain; charset=utf-8", "too much to do"),
+            ("/nothing", "text/plain; charset=utf-8", "too much to do"),
+        ] {
+            let answer = ask(&routes, path).await;
+            assert_eq!(answer.status(), 503, "{path}");
+            let headers = answer.headers();
+            assert_eq!(headers["content-type"], kind, "{path}");
+            assert_eq!(headers["retry-after"], "5", "{path}");
+            assert_eq!(headers["cache-control"], "no-store", "{path}");
+            let body = String::from_utf8(answer.body().to_vec()).unwrap();
+            assert!(body.contains(says), "{path}: {body}");
+        }
+        assert_eq!(door.load.turned_away(), 7);
+        // Vipps, and whoever looks after the process, are answered as ever.
+        for (path, status) in [
+            ("/health", 200),
+            ("/ready", 200),
+            ("/vipps/fjord/v2/payments/fjord-1", 404),
+            ("/vipps/fjord/v2/payments/fjord-1/shippingDetails", 404),
+            ("/webhooks/main/slot", 405),
+        ] {
+            assert_eq!(ask(&routes, path).await.status().as_u16(), status, "{path}");
+        }
+        // So few are not what it is late of. And when the load is over, all are.
+        drop(under_way);
+        assert_eq!(ask(&routes, "/").await.status(), 200);
+        while door.load.is_too_much() {
+            door.load.looked(Duration::ZERO);
+        }
+        let _under_way = worked_at(&door.load, Class::Other, 100);
+        assert_eq!(ask(&routes, "/").await.status(), 200);
+        assert_eq!(door.load.turned_away(), 7);
+    }
+
+    #[tokio::test]
+    async fn vipps_is_told_too_rather_than_kept_waiting() {
+        let (door, _end, _stopping) = door();
+        let routes = routes(&door);
+        let callback = "/vipps/fjord/v2/payments/fjord-1";
+        let shipping = "/vipps/fjord/x/fjord-1";
+        let _under_way = worked_at(&door.load, Class::Callback, 600);
+        door.load.looked(Duration::from_millis(250));
+        let answer = ask(&routes, callback).await;
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.headers()["retry-after"], "5");
+        assert_eq!(ask(&routes, shipping).await.status(), 404);
+    }
+
+    /// Who sends the body slowly takes nobody's place; and whose body comes when all are taken is
+    /// turned away then.
+    #[tokio::test]
+    async fn a_request_is_worked_at_from_when_its_body_has_come() {
+        let (door, _end, _stopping) = door();
+        let routes = routes(&door);
+        let (send, sent) = oneshot::channel::<Bytes>();
+        let body = futures_util::stream::once(sent);
+        let request = http::Request::post("/engine/fjord/capture").body(Body::from_stream(body));
+        let asked = routes.call(request.unwrap());
+        let mut asked = std::pin::pin!(asked);
+        assert!(futures_util::poll!(asked.as_mut()).is_pending());
+        assert!(door.load.is_idle());
+        let _under_way = worked_at(&door.load, Class::Other, 1024);
+        send.send(Bytes::from_static(b"{}")).unwrap();
+        let answer = asked.await.unwrap();
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        assert_eq!(door.load.turned_away(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_goes_on_without_its_caller_is_still_worked_at() {
+        let (door, mut end, _stopping) = door();
+        let (go, wait) = oneshot::channel::<()>();
+        let arrival = Arc::new(door.load.arrival(Class::Other));
+        arrival.with_body(10).unwrap();
+        let work = door.work.run(Instant::now() + WITHIN, async move {
+            let _ = wait.await;
+            status(StatusCode::OK)
+        });
+        let mut asked = Box::pin(ARRIVAL.scope(arrival, work));
+        assert!(futures_util::poll!(asked.as_mut()).is_pending());
+        // It hangs up.
+        drop(asked);
+        assert!(!door.load.is_idle());
+        go.send(()).unwrap();
+        let load = door.load.clone();
+        drop(door);
+        end.all_done().await;
+        tokio::task::yield_now().await;
+        assert!(load.is_idle());
     }
 
     #[test]
@@ -434,7 +618,11 @@ mod tests {
                 reference: Reference::new("fjord-1001-2").ok(),
             }
         );
-        assert!(said("/vipps/fjord/v2/payments/fjord-1001/shippingDetails").contains("fjord-1001"));
+        for shipping in ["v2/payments/fjord-1001/shippingDetails", "x/fjord-1001"] {
+            let route = Route::of(&format!("/vipps/fjord/{shipping}"));
+            assert_eq!(route.kind, "shipping");
+            assert_eq!(route.reference, Reference::new("fjord-1001").ok());
+        }
         assert!(said("/v1/payments/fjord-1001/capture").contains("fjord-1001"));
         for path in [
             "/vipps/fjord/c/s3cretsegment/v2/consents/user%2Fid",
@@ -443,6 +631,7 @@ mod tests {
             "/v1/payments/s3cretsegment!",
             "/v1/s3cretsegment/fjord-1001",
             "/vipps/fjord/v2/payments/s3cretsegment!",
+            "/vipps/fjord/x/s3cretsegment!",
             "/vipps/S3CRETSEGMENT!s3cretsegment/v2/payments/x",
             "/s3cretsegment/x",
         ] {

@@ -24,7 +24,9 @@ mod gate;
 mod hasty;
 mod http;
 mod journal;
+mod lateness;
 mod listen;
+mod load;
 pub mod logs;
 mod meeting;
 mod metrics;
@@ -33,6 +35,7 @@ mod problem;
 mod reach;
 mod registering;
 mod service;
+mod shed;
 mod shops;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -17,6 +17,8 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::load::Load;
+
 /// The journal is asked so often at the most, however often the metrics are.
 const EVERY: Duration = Duration::from_secs(15);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -55,9 +57,12 @@ pub(crate) struct Metrics {
     webhooks: Counters,
     refused: Counters,
     shipping: Histograms,
+    slow: Gauges,
+    slowed: Counters,
     vipps: Histograms,
     limited: Counters,
     told: Counters,
+    load: Load,
     journal: Journal,
     /// When the journal was asked.
     asked: Mutex<Option<Instant>>,
@@ -88,7 +93,7 @@ impl Debug for Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(load: Load) -> Self {
         let histograms = |bounds| Histograms::new_with_constructor(Buckets(bounds));
         let mut metrics = Self {
             registry: Registry::with_prefix("kasse"),
@@ -98,9 +103,12 @@ impl Metrics {
             webhooks: Counters::default(),
             refused: Counters::default(),
             shipping: histograms(&QUICK),
+            slow: Gauges::default(),
+            slowed: Counters::default(),
             vipps: histograms(&QUICK),
             limited: Counters::default(),
             told: Counters::default(),
+            load,
             journal: Journal::default(),
             asked: Mutex::default(),
             failed: StdMutex::default(),
@@ -138,8 +146,18 @@ impl Metrics {
         );
         registry.register(
             "shipping_seconds",
-            "Answers to shipping calls: fresh, last_good (the shop was late or failed), not_served, failed",
+            "Answers to shipping calls: fresh, shared (what the shop said to another call just then), young (what it said less than a minute ago), last_good (the shop was late or failed), not_served, failed",
             self.shipping.clone(),
+        );
+        registry.register(
+            "shop_slow",
+            "1: the shop is late or fails again and again when it is asked for deliveries; it is not waited for where the last good ones are known",
+            self.slow.clone(),
+        );
+        registry.register(
+            "shop_slowed",
+            "How often a shop became slow in that way",
+            self.slowed.clone(),
         );
         registry.register(
             "vipps_request_seconds",
@@ -155,6 +173,27 @@ impl Metrics {
             "told",
             "What shops were told: knows, later (it is told again), never (a person has to look)",
             self.told.clone(),
+        );
+        let load = self.load.counts();
+        registry.register(
+            "delay_seconds",
+            "How late this machine is: how long what could go on has to wait",
+            load.delay.clone(),
+        );
+        registry.register(
+            "turned_away",
+            "Requests that were answered 503 because there was too much to do: shipping and callback are Vipps' calls, other is all else",
+            load.turned_away.clone(),
+        );
+        registry.register(
+            "worked_at",
+            "Requests that are worked at",
+            load.worked_at.clone(),
+        );
+        registry.register(
+            "worked_at_most",
+            "How many may be worked at at the same time; it moves with the delay",
+            load.worked_at_most.clone(),
         );
         let journal = &self.journal;
         registry.register(
@@ -217,6 +256,7 @@ impl Metrics {
     /// The text, in the OpenMetrics format.
     pub(crate) async fn text(&self, flow: &Flow) -> Result<String, fmt::Error> {
         self.ask(flow).await;
+        self.load.measure();
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -331,6 +371,8 @@ impl Observer for Metrics {
     fn shipping(&self, shop: &ShopId, how: Shipping, took: Duration) {
         let how = match how {
             Shipping::Fresh => "fresh",
+            Shipping::Shared => "shared",
+            Shipping::Young => "young",
             Shipping::LastGood => "last_good",
             Shipping::NotServed => "not_served",
             Shipping::Failed => "failed",
@@ -339,6 +381,14 @@ impl Observer for Metrics {
         self.shipping
             .get_or_create(&labels)
             .observe(took.as_secs_f64());
+    }
+
+    fn slow(&self, shop: &ShopId, is: bool) {
+        let labels = of(shop);
+        self.slow.get_or_create(&labels).set(i64::from(is));
+        if is {
+            self.slowed.get_or_create(&labels).inc();
+        }
     }
 
     fn asked_vipps(&self, status: Option<u16>, took: Duration) {
@@ -361,5 +411,31 @@ impl Observer for Metrics {
             Told::Never => "never",
         };
         self.told.get_or_create(&with(shop, "how", how)).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_shop_is_shown_until_it_answers_again() {
+        let metrics = Metrics::new(Load::new());
+        let shop = ShopId::new("fjord").unwrap();
+        let shown = || {
+            let mut text = String::new();
+            encode(&mut text, &metrics.registry).unwrap();
+            let lines = text.lines().filter(|line| line.starts_with("kasse_shop_"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(), [""; 0]);
+        for (is, gauge) in [(true, 1), (false, 0)] {
+            metrics.slow(&shop, is);
+            let expected = [
+                format!("kasse_shop_slow{{shop=\"fjord\"}} {gauge}"),
+                "kasse_shop_slowed_total{shop=\"fjord\"} 1".to_owned(),
+            ];
+            assert_eq!(shown(), expected);
+        }
     }
 }

@@ -23,7 +23,9 @@ use crate::config::{Config, ConfigError, Problem, Severity, check};
 use crate::folder::DataFolder;
 use crate::http::{self, Door, Work, WorkEnd};
 use crate::journal;
+use crate::lateness;
 use crate::listen::{self, stopped};
+use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::reach::Reach;
 use crate::v1;
@@ -188,7 +190,8 @@ impl Service {
             listener,
         } = parts;
         let transport = Arc::clone(&context.transport);
-        let metrics = Arc::new(Metrics::new());
+        let load = Load::new();
+        let metrics = Arc::new(Metrics::new(load.clone()));
         let observer = Arc::<Metrics>::clone(&metrics);
         let flow =
             shops::flow(&config, context, journal, wire, observer).map_err(StartError::Flow)?;
@@ -230,6 +233,7 @@ impl Service {
             stop: stopping.clone(),
             work: work.clone(),
             reach: reach.clone(),
+            load: load.clone(),
         };
         let api = v1::router(v1::Api::new(flow.clone(), work.clone(), keys));
         let token = admin_file.token().clone();
@@ -260,6 +264,10 @@ impl Service {
                     stopping.clone(),
                     GRACE,
                 )),
+            ),
+            (
+                "the look at how late it is",
+                tokio::spawn(lateness::keep(load, flow.clone(), stopping.clone())),
             ),
             (
                 "the sweep",

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::config::Shop;
 use crate::http::{self as door, Door, Work};
+use crate::load::Load;
 use crate::reach::Reach;
 use crate::v1;
 
@@ -29,6 +30,7 @@ pub async fn answer(flow: &Flow, shops: &[Shop], request: Request<Bytes>) -> Res
         stop,
         work,
         reach: Reach::new(&[]),
+        load: Load::new(),
     };
     let router = TowerToHyperService::new(door::router(outer, v1::router(api)));
     let called: Result<Response<Body>, Infallible> = router.call(request.map(Body::from)).await;

@@ -141,6 +141,8 @@ impl MedusaOrder {
             buyer: Buyer {
                 phone: self.phone.clone().filter(|phone| !phone.is_empty()),
                 language: self.language(),
+                // The module in the shop does not say it.
+                address: None,
             },
             express: express.then_some(Express::Dynamic),
             deliveries: Vec::new(),

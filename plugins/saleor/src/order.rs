@@ -400,6 +400,10 @@ impl Source {
             buyer: Buyer {
                 phone: self.phone(),
                 language: self.language(),
+                // Not the one of the checkout, though it is there: Saleor says its deliveries to an address
+                // that was written and with a delivery that was chosen. Asked ahead, a customer who goes
+                // back and pays otherwise would find a nameless address and another delivery.
+                address: None,
             },
             express: express.then_some(Express::Dynamic),
             deliveries: Vec::new(),

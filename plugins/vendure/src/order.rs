@@ -2,8 +2,8 @@
 //! kasse's words. Vendure's amounts are whole minor units, so nothing is rounded here.
 
 use kasse_core::{
-    Buyer, Currency, Error, Express, Language, Line, LineId, LineKind, Money, Order, OrderRef,
-    VatRate, spread_discount,
+    Address, Buyer, Currency, Error, Express, Language, Line, LineId, LineKind, Money, Order,
+    OrderRef, VatRate, spread_discount,
 };
 use serde::Deserialize;
 use url::Url;
@@ -24,9 +24,9 @@ pub(crate) struct VendureOrder {
     #[serde(default)]
     language_code: Option<String>,
     #[serde(default)]
-    customer: Option<Phone>,
+    customer: Option<Contact>,
     #[serde(default)]
-    shipping_address: Option<Phone>,
+    shipping_address: Option<Contact>,
     lines: Vec<OrderLine>,
     shipping_lines: Vec<ShippingLine>,
     surcharges: Vec<Surcharge>,
@@ -34,10 +34,37 @@ pub(crate) struct VendureOrder {
     payments: Option<Vec<VendurePayment>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Phone {
+/// A customer, or where it goes.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Contact {
     phone_number: Option<String>,
+    street_line1: Option<String>,
+    street_line2: Option<String>,
+    city: Option<String>,
+    postal_code: Option<String>,
+    country_code: Option<String>,
+}
+
+impl std::fmt::Debug for Contact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Contact(…)")
+    }
+}
+
+impl Contact {
+    /// Where it goes, if that is known by now.
+    fn address(&self) -> Option<Address> {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let address = Address {
+            line1: text(&self.street_line1),
+            line2: text(&self.street_line2),
+            post_code: text(&self.postal_code),
+            city: text(&self.city),
+            country: text(&self.country_code),
+        };
+        (!address.country.is_empty() && !address.post_code.is_empty()).then_some(address)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -252,6 +279,12 @@ impl VendureOrder {
             buyer: Buyer {
                 phone: self.phone(),
                 language: self.language(),
+                // Deliveries are priced in Vendure's memory alone: to ask for them changes no cart.
+                address: self
+                    .shipping_address
+                    .as_ref()
+                    .filter(|_| express)
+                    .and_then(Contact::address),
             },
             express: express.then_some(Express::Dynamic),
             deliveries: Vec::new(),

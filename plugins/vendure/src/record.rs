@@ -27,7 +27,8 @@ const NEVER_REFUNDED: [&str; 2] = ["RefundOrderStateError", "RefundAmountError"]
 const ORDER: &str = "query KasseOrder($code: String!) { \
     orders(options: { filter: { code: { eq: $code } }, take: 1 }) { items { \
       id code state currencyCode \
-      customer { phoneNumber } shippingAddress { phoneNumber } \
+      customer { phoneNumber } \
+      shippingAddress { phoneNumber streetLine1 streetLine2 city postalCode countryCode } \
       lines { quantity linePriceWithTax proratedLinePriceWithTax taxRate productVariant { id name } } \
       shippingLines { id price priceWithTax discountedPriceWithTax shippingMethod { name } } \
       surcharges { id sku description priceWithTax taxRate } \

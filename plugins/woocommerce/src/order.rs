@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 
 use kasse_core::{
-    Buyer, Currency, Error, Express, Language, Line, LineId, LineKind, Money, Order, OrderRef,
-    VatRate, spread_discount,
+    Address, Buyer, Currency, Error, Express, Language, Line, LineId, LineKind, Money, Order,
+    OrderRef, VatRate, spread_discount,
 };
 use serde::Deserialize;
 use serde_json::{Number, Value};
@@ -43,6 +43,8 @@ pub(crate) struct WooOrder {
     #[serde(default)]
     billing: Contact,
     #[serde(default)]
+    shipping: Contact,
+    #[serde(default)]
     line_items: Vec<Item>,
     #[serde(default)]
     tax_lines: Vec<TaxLine>,
@@ -67,11 +69,31 @@ fn yes() -> bool {
 #[serde(default)]
 struct Contact {
     phone: Option<String>,
+    address_1: Option<String>,
+    address_2: Option<String>,
+    city: Option<String>,
+    postcode: Option<String>,
+    country: Option<String>,
 }
 
 impl std::fmt::Debug for Contact {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Contact(…)")
+    }
+}
+
+impl Contact {
+    /// Where it goes, if that is known by now.
+    fn address(&self) -> Option<Address> {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let address = Address {
+            line1: text(&self.address_1),
+            line2: text(&self.address_2),
+            post_code: text(&self.postcode),
+            city: text(&self.city),
+            country: text(&self.country),
+        };
+        (!address.country.is_empty() && !address.post_code.is_empty()).then_some(address)
     }
 }
 
@@ -250,6 +272,9 @@ impl WooOrder {
             buyer: Buyer {
                 phone: self.billing.phone.clone().filter(|phone| !phone.is_empty()),
                 language: way.language,
+                // The plugin asks WooCommerce's rates with a cart that belongs to nobody: to ask for
+                // them changes no order.
+                address: self.shipping.address().filter(|_| way.express),
             },
             express: way.express.then_some(Express::Dynamic),
             deliveries: Vec::new(),

@@ -95,6 +95,7 @@ fn order() -> Order {
         buyer: Buyer {
             phone: Some(PHONE.into()),
             language: Language::Nb,
+            address: Some(address()),
         },
         express: None,
         deliveries: Vec::new(),

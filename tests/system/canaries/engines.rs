@@ -12,10 +12,10 @@ use kasse_core::flow::{ApplyWebhooks, FlowOptions, InstallationKeys, Shop, Unobs
 use kasse_core::journal::MemoryJournal;
 use kasse_core::registry::{EngineConfig, Setup};
 use kasse_core::{
-    Account, AccountId, ApiKind, Buyer, Context, CountedIds, Currency, Environment, Express, Flow,
-    Initiate, Language, Line, LineId, LineKind, Money, Msn, Order, OrderId, OrderRef, Outcome,
-    Part, Reference, ReferencePrefix, ShopId, Target, TokioRuntime, Transport, TransportError,
-    VatRate, Wishes,
+    Account, AccountId, Address, ApiKind, Buyer, Context, CountedIds, Currency, Environment,
+    Express, Flow, Initiate, Language, Line, LineId, LineKind, Money, Msn, Order, OrderId,
+    OrderRef, Outcome, Part, Reference, ReferencePrefix, ShopId, Target, TokioRuntime, Transport,
+    TransportError, VatRate, Wishes,
 };
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
@@ -283,6 +283,13 @@ fn order(shop: &ShopId) -> Order {
         buyer: Buyer {
             phone: Some(format!("47{PHONE}")),
             language: Language::Nb,
+            address: Some(Address {
+                line1: personal("address").into(),
+                line2: personal("address, line 2").into(),
+                post_code: "0154".into(),
+                city: personal("city").into(),
+                country: "NO".into(),
+            }),
         },
         express: Some(Express::Dynamic),
         deliveries: Vec::new(),

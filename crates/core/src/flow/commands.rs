@@ -642,7 +642,7 @@ impl Flow {
         match sent {
             Ok(()) => {}
             Err(ApiError::Refused(error)) => {
-                return self.after_a_no(cx, lease, payment, command, &error).await;
+                return Box::pin(self.after_a_no(cx, lease, payment, command, &error)).await;
             }
             Err(ApiError::Again { error, after }) => {
                 if cancels && matches!(error.kind, ErrorKind::Vipps { .. }) {
@@ -654,7 +654,7 @@ impl Flow {
                     .await;
             }
             Err(ApiError::Unknown(error)) if crate::mutants::on("timeout-is-final") => {
-                return self.after_a_no(cx, lease, payment, command, &error).await;
+                return Box::pin(self.after_a_no(cx, lease, payment, command, &error)).await;
             }
             Err(ApiError::Unknown(error)) => {
                 tracing::warn!(reference = %id.reference, verb = command.verb.word(), error = %error, "the outcome is unknown; the history is read");

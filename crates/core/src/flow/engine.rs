@@ -19,7 +19,7 @@ use crate::journal::{JournalError, Lease, LeaseKey};
 use crate::provider::{ANSWER_WITHIN, Adapter, Ask, Initiate, Outcome, Target, Verb};
 
 /// The shop is told so long after the engine was answered at the earliest.
-const BREATH: Duration = Duration::from_millis(200);
+pub(super) const BREATH: Duration = Duration::from_millis(200);
 
 /// So many calls of one order's engine are noted at the same time.
 const CALLS: usize = 8;

@@ -8,11 +8,11 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::Flow;
 use super::exchanges::Received;
 use super::keys::same;
+use super::{Flow, quote};
 use crate::api::{BadCall, Callback, ConsentRemoval, Inbound, PaymentApi};
-use crate::context::Context;
+use crate::context::{Context, after};
 use crate::error::Error;
 use crate::ids::{DeliveryId, InboxId, ShopId};
 use crate::journal::{Batch, Delivery, InboxItem, JournalError, LeaseKey, Told, Write};
@@ -78,7 +78,13 @@ impl Flow {
                 self.callback(shop, &**api, &call, request, begun).await
             }
             Some((api, Ok(Inbound::Shipping(call)))) => {
-                match self.authentic(shop, &**api, &call.reference, request).await {
+                let cx = self.inner.cx.until(after(begun, quote::in_all()));
+                let authentic = Box::pin(self.authentic(shop, &**api, &call.reference, request));
+                // Vipps does not wait for a journal that is slow either.
+                let Some(authentic) = cx.within(quote::in_all(), authentic).await else {
+                    return self.shipping_late(shop, begun);
+                };
+                match authentic {
                     Ok(payment)
                         if !payment.express && !crate::mutants::on("only express delivers") =>
                     {
@@ -88,7 +94,7 @@ impl Flow {
                         })
                     }
                     Ok(payment) => {
-                        let answer = self.shipping(&self.inner.cx, &payment, &call).await;
+                        let answer = self.shipping(&cx, &payment, &call, begun).await;
                         let received = Received {
                             request,
                             status: answer.status().as_u16(),
@@ -245,18 +251,24 @@ impl Flow {
     }
 
     /// Reads the truth of a payment that Vipps told of, beside the caller: Vipps is answered first.
+    /// Where enough are being read, the sweep finds it in the inbox.
     pub(super) async fn look_now(&self, payment: &Payment) -> Result<(), BadCall> {
         if crate::mutants::on("callback-first") {
-            let read = self.reconcile_if_free(&self.inner.cx, &payment.id).await;
-            self.tell(&payment.order).await;
+            let read = Box::pin(self.reconcile_if_free(&self.inner.cx, &payment.id)).await;
+            Box::pin(self.tell(&payment.order)).await;
             read.map_err(|error| BadCall {
                 status: StatusCode::INTERNAL_SERVER_ERROR,
                 why: error.to_string(),
             })?;
         }
+        let Some(look) = self.begin_look() else {
+            tracing::debug!(reference = %payment.id.reference, "left to the sweep");
+            return Ok(());
+        };
         let id = payment.id.clone();
         let flow = self.clone();
         self.spawn(Box::pin(async move {
+            let _look = look;
             if crate::mutants::on("callback-unread") {
                 return;
             }

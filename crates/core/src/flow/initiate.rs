@@ -121,8 +121,9 @@ impl Flow {
             Some(stale) => stale,
             None => self.inner.journal.payments_of(&order.at).await?,
         };
+        self.inner.tables.cart_is(&order.cart(), &earlier);
         for payment in earlier.iter().rev() {
-            match self.make_way(cx, payment, order).await? {
+            match Box::pin(self.make_way(cx, payment, order)).await? {
                 Way::Free => {}
                 Way::Same(same) => return Ok(Outcome::Started(same)),
                 Way::Pending(same) => return Ok(Outcome::Pending(same)),
@@ -152,7 +153,10 @@ impl Flow {
                 .await;
             self.release(payment_lease).await;
             match started? {
-                Start::Started(payment) => return Ok(Outcome::Started(payment)),
+                Start::Started(payment) => {
+                    self.ask_ahead(&payment, order);
+                    return Ok(Outcome::Started(payment));
+                }
                 Start::Pending(payment) => return Ok(Outcome::Pending(payment)),
                 Start::Refused(error) => return Err(error),
                 Start::ReferenceUsed => {}
@@ -258,7 +262,7 @@ impl Flow {
             || crate::mutants::on("another cart is another payment"))
             && payment.express == order.express.is_some();
         if same && self.resumable(&payment, SAME_AGAIN).await?.is_some() {
-            payment = self.start_again(cx, &payment.id).await?;
+            payment = Box::pin(self.start_again(cx, &payment.id)).await?;
             if payment.state == PaymentState::Initiated && payment.redirect.is_some() {
                 return Ok(Way::Same(Box::new(payment)));
             }
@@ -448,8 +452,8 @@ impl Flow {
         payment.next_look = pace::next_look(&payment, now, lifetime);
         let nameless = Order {
             buyer: Buyer {
-                phone: None,
-                ..order.buyer.clone()
+                language: order.buyer.language,
+                ..Buyer::default()
             },
             ..order.clone()
         };
@@ -762,7 +766,7 @@ impl Flow {
             return Ok(());
         }
         self.abandon(lease, command).await?;
-        self.cancel_leased(cx, lease, payment, CancelReason::StartLost)
+        Box::pin(self.cancel_leased(cx, lease, payment, CancelReason::StartLost))
             .await
             .map(|_| ())
     }

@@ -102,6 +102,11 @@ impl InstallationKeys {
             })
     }
 
+    /// What stands for a payment and where it goes, in memory: no address is kept there.
+    pub(super) fn place_key(&self, parts: &[&str]) -> String {
+        self.mac(self.newest(), "place", parts).unwrap_or_default()
+    }
+
     /// What makes two quotes the same, without telling what: post codes are few enough to guess.
     pub(super) fn quote_key(&self, parts: &[&str]) -> String {
         // Under the oldest key, so that a new one does not empty the table.

@@ -4,8 +4,9 @@
 //! `reconcile` reads the truth and makes events of it, `tell` tells the shop, `quote` answers
 //! shipping calls, `inbound` takes what comes in, `webhooks` registers where Vipps tells of payments
 //! and takes what it tells, `describe` shows orders in the app, `sweep` does what is due, `pace` says
-//! when that is, `deadlines` says what runs out.
+//! when that is, `deadlines` says what runs out, `background` how much of it while there is too much.
 
+mod background;
 mod commands;
 mod deadlines;
 mod describe;
@@ -85,6 +86,14 @@ struct Inner {
     late: Mutex<HashMap<PaymentId, Timestamp>>,
     /// What went between us and Vipps and is not in the journal yet.
     notes: exchanges::Notes,
+    /// What is done beside the callers.
+    background: background::Background,
+    /// What the engines are being asked.
+    calls: quote::Calls,
+    /// What they said of late.
+    tables: quote::Tables,
+    /// Which of them are not waited for.
+    breakers: quote::Breakers,
 }
 
 /// A shop with its adapter.
@@ -195,6 +204,10 @@ impl Flow {
                 shops: RwLock::default(),
                 late: Mutex::default(),
                 notes: exchanges::Notes::default(),
+                background: background::Background::default(),
+                calls: quote::Calls::default(),
+                tables: quote::Tables::default(),
+                breakers: quote::Breakers::default(),
             }),
         })
     }
@@ -274,6 +287,25 @@ impl Flow {
             .due(self.inner.cx.now(), 1)
             .await
             .map(|_| ())
+    }
+
+    /// Asks the journal for nothing, as who reads. How long that takes is how long others wait there.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn knock_to_read(&self) -> Result<(), JournalError> {
+        self.inner.journal.last_quote("").await.map(|_| ())
+    }
+
+    /// The same as who writes, though nothing is written: what is under way may have to be on the disk
+    /// first.
+    ///
+    /// # Errors
+    /// The journal cannot be used.
+    pub async fn knock_to_write(&self) -> Result<(), JournalError> {
+        let (journal, now) = (&self.inner.journal, self.inner.cx.now());
+        let held = journal.anyone_holds(&LeaseKey::nobodys(), now).await;
+        held.map(|_| ())
     }
 
     /// Lists payments, the newest first.

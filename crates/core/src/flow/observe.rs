@@ -29,6 +29,10 @@ pub trait Observer: Debug + Send + Sync + 'static {
     /// A shipping call was answered, in this time.
     fn shipping(&self, _shop: &ShopId, _how: Shipping, _took: Duration) {}
 
+    /// A shop began to be late or to fail again and again when it is asked for deliveries, or answers
+    /// again.
+    fn slow(&self, _shop: &ShopId, _is: bool) {}
+
     /// Vipps was asked something; `None`: it did not answer.
     fn asked_vipps(&self, _status: Option<u16>, _took: Duration) {}
 
@@ -51,8 +55,12 @@ pub enum Learnt {
 /// How a shipping call was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shipping {
-    /// By what the shop said.
+    /// By what the shop said now.
     Fresh,
+    /// By what the shop said now to somebody else who asked the same.
+    Shared,
+    /// By what the shop said for the same payment and address a moment ago: a minute at the most.
+    Young,
     /// By the last good answer for the same cart and place: the shop was late or failed.
     LastGood,
     /// The shop does not deliver there.

@@ -110,9 +110,9 @@ impl Flow {
         // Where Vipps does not find it, it may have been paid all the same.
         let known = known || crate::mutants::on("ends-unknown");
         if over && known && !self.refused_lately(cx, id).await? {
-            return self
-                .cancel_leased(cx, lease, payment, CancelReason::TimeOver)
-                .await;
+            // Boxed, as in other places what seldom happens: what always happens is to have no room
+            // for it in the futures that are moved about.
+            return Box::pin(self.cancel_leased(cx, lease, payment, CancelReason::TimeOver)).await;
         }
         Ok(payment)
     }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use maud::{DOCTYPE, html};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Flow;
 use super::inbound::{allows, not_found, plain};
@@ -22,6 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const READING: u32 = 3;
 /// The waiting page comes again so often: Vipps' own pace for polling.
 const AGAIN: u32 = 2;
+
+const ONE_MOMENT: Text = Text::all(
+    "One moment",
+    "Et øyeblikk",
+    "Et øjeblik",
+    "Hetkinen",
+    "Ett ögonblick",
+);
 
 const NOTHING_CHARGED: Text = Text::all(
     "Nothing has been charged. You can try again in the shop.",
@@ -59,12 +67,38 @@ impl Flow {
         let Ok(entry) = self.entry(shop) else {
             return not_found();
         };
-        let accepted = request
-            .headers()
-            .get(header::ACCEPT_LANGUAGE)
-            .and_then(|v| v.to_str().ok());
-        let language = Language::accept(accepted, entry.shop.language);
+        let language = accepted(request.headers(), entry.shop.language);
         page(&payment, &entry.shop.name, language)
+    }
+
+    /// What a customer sees who comes back when this machine has too much to do: a page that tries
+    /// again by itself after so many seconds. `path` and `headers` are those of the request; nothing is
+    /// looked up for it.
+    pub fn page_for_later(&self, path: &str, headers: &HeaderMap, again: u32) -> Response<Bytes> {
+        let shop = path.split('/').nth(2).and_then(|id| ShopId::new(id).ok());
+        let entry = shop.and_then(|shop| self.entry(&shop).ok());
+        let fallback = entry.as_ref().map_or(Language::En, |e| e.shop.language);
+        let language = accepted(headers, fallback);
+        let text = Text::all(
+            "There is a rush right now. What you did in the app counts; this page tries again by itself.",
+            "Det er stor pågang akkurat nå. Det du gjorde i appen gjelder; denne siden prøver igjen av seg selv.",
+            "Der er travlt lige nu. Det, du gjorde i appen, gælder; denne side prøver selv igen.",
+            "Juuri nyt on ruuhkaa. Se, minkä teit sovelluksessa, on voimassa; tämä sivu yrittää itsestään uudelleen.",
+            "Det är många på en gång just nu. Det du gjorde i appen gäller; den här sidan försöker igen av sig själv.",
+        );
+        let sheet = Sheet {
+            language,
+            shop: entry.as_ref().map_or("", |entry| &entry.shop.name),
+            title: ONE_MOMENT,
+            text,
+            refresh: again.to_string(),
+        };
+        let mut response = sheet.response(&html! {});
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(again));
+        response
     }
 
     /// The payment that a return address is for, if the address is one of ours.
@@ -93,8 +127,7 @@ impl Flow {
         let cx = self.inner.cx.clone();
         if crate::mutants::on("return-cancels") {
             let why = crate::journal::CancelReason::Asked;
-            return self
-                .cancel_for(&cx, &payment.id, why)
+            return Box::pin(self.cancel_for(&cx, &payment.id, why))
                 .await
                 .unwrap_or(payment);
         }
@@ -213,13 +246,7 @@ fn page(payment: &Payment, shop: &str, language: Language) -> Response<Bytes> {
             false,
         ),
         PaymentState::Preparing | PaymentState::Initiated | PaymentState::Unknown(_) => (
-            Text::all(
-                "One moment",
-                "Et øyeblikk",
-                "Et øjeblik",
-                "Hetkinen",
-                "Ett ögonblick",
-            ),
+            ONE_MOMENT,
             Text::all(
                 "We are waiting for your payment. Finish it in the app; this page follows by itself.",
                 "Vi venter på betalingen. Fullfør den i appen; denne siden følger med av seg selv.",
@@ -242,41 +269,75 @@ fn page(payment: &Payment, shop: &str, language: Language) -> Response<Bytes> {
     } else {
         format!("{READING};url={}", payment.return_to)
     };
-    let markup = html! {
-        (DOCTYPE)
-        html lang=(language.tag()) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="robots" content="noindex";
-                meta http-equiv="refresh" content=(refresh);
-                title { (title.in_language(language)) " – " (shop) }
-                style { (maud::PreEscaped(STYLE)) }
-            }
-            body {
-                main role="status" aria-live="polite" {
-                    h1 { (title.in_language(language)) }
-                    p { (text.in_language(language)) }
-                    p { small { (shop) " · " (amount) " · " (payment.id.reference) } }
-                    a href=(payment.return_to) { (to_shop.in_language(language)) }
+    let sheet = Sheet {
+        language,
+        shop,
+        title,
+        text,
+        refresh,
+    };
+    sheet.response(&html! {
+        p { small { (shop) " · " (amount) " · " (payment.id.reference) } }
+        a href=(payment.return_to) { (to_shop.in_language(language)) }
+    })
+}
+
+/// The customer's language, as the browser says it.
+fn accepted(headers: &HeaderMap, fallback: Language) -> Language {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE);
+    Language::accept(accepted.and_then(|v| v.to_str().ok()), fallback)
+}
+
+/// What every page has.
+struct Sheet<'a> {
+    language: Language,
+    /// The shop's name.
+    shop: &'a str,
+    title: Text,
+    text: Text,
+    /// After how long, and to where, as HTML has it.
+    refresh: String,
+}
+
+impl Sheet<'_> {
+    /// The page, with this below its text.
+    fn response(&self, below: &Markup) -> Response<Bytes> {
+        let title = self.title.in_language(self.language);
+        let markup = html! {
+            (DOCTYPE)
+            html lang=(self.language.tag()) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="robots" content="noindex";
+                    meta http-equiv="refresh" content=(self.refresh);
+                    title { (title) " – " (self.shop) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    main role="status" aria-live="polite" {
+                        h1 { (title) }
+                        p { (self.text.in_language(self.language)) }
+                        (below)
+                    }
                 }
             }
+        };
+        let mut response = Response::new(Bytes::from(markup.into_string()));
+        let headers = response.headers_mut();
+        for (name, value) in [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            // The style is ours and constant; nothing else is loaded or run, and nobody frames it.
+            (
+                header::CONTENT_SECURITY_POLICY,
+                "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            ),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
         }
-    };
-    let mut response = Response::new(Bytes::from(markup.into_string()));
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // The style is ours and constant; nothing else is loaded or run, and nobody frames it.
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        response
     }
-    response
 }

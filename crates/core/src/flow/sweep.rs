@@ -13,6 +13,9 @@ use crate::journal::JournalError;
 const MOST: usize = 200;
 /// How many of each kind at the same time.
 const AT_ONCE: usize = 16;
+/// Both, while there is too much to do.
+const MOST_BUSY: usize = 20;
+const AT_ONCE_BUSY: usize = 2;
 /// A sweep waits so long for each; what takes longer goes on beside it.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
@@ -40,13 +43,15 @@ enum Went {
 
 impl Flow {
     /// Does what is due: sends commands again, reads payments, tells shops. One that fails, or
-    /// hangs, holds up no other. To be called every second.
+    /// hangs, holds up no other. To be called every second. Where there is too much to do
+    /// ([`Flow::set_busy`]) it takes up fewer.
     pub async fn sweep(&self) -> Swept {
         let cx = &self.inner.cx;
         let journal = &self.inner.journal;
         let now = cx.now();
+        let most = if self.is_busy() { MOST_BUSY } else { MOST };
         let commands = async {
-            self.each(journal.commands_due(now, MOST).await, |flow, command| async move {
+            self.each(journal.commands_due(now, most).await, |flow, command| async move {
                 flow.resume(&flow.inner.cx, &command).await.map_err(|error| {
                     tracing::warn!(reference = %command.payment.reference, error = %error, "the command is sent again later");
                 })
@@ -54,7 +59,7 @@ impl Flow {
             .await
         };
         let payments = async {
-            self.each(journal.due(now, MOST).await, |flow, id| async move {
+            self.each(journal.due(now, most).await, |flow, id| async move {
                 flow.reconcile_if_free(&flow.inner.cx, &id).await.map_err(|error| {
                     tracing::warn!(reference = %id.reference, error = %error, "the payment is read again later");
                 })
@@ -63,7 +68,7 @@ impl Flow {
         };
         let orders = async {
             self.each(
-                journal.deliveries_due(now, MOST).await,
+                journal.deliveries_due(now, most).await,
                 |flow, order| async move {
                     flow.tell_all(&order).await.map_err(|error: Error| {
                         tracing::warn!(order = %order, error = %error, "the shop is told later");
@@ -103,6 +108,11 @@ impl Flow {
             }
         };
         let count = due.len();
+        let at_once = match self.is_busy() {
+            _ if one_by_one() => 1,
+            true => AT_ONCE_BUSY,
+            false => AT_ONCE,
+        };
         let went: Vec<Went> = stream::iter(due)
             .map(|item| {
                 let (task, ended) = work(self.clone(), item).remote_handle();
@@ -124,7 +134,7 @@ impl Flow {
                     }
                 }
             })
-            .buffer_unordered(if one_by_one() { 1 } else { AT_ONCE })
+            .buffer_unordered(at_once)
             .take_while(|went| {
                 let stops = crate::mutants::on("sweep-stops") && matches!(went, Went::Badly);
                 std::future::ready(!stops)

@@ -117,6 +117,10 @@ impl Flow {
         if crate::mutants::on("noted-before-told") {
             self.delivered(lease, delivery.clone()).await?;
         }
+        // While the customer chooses, what is asked for them goes on.
+        if !payment.state.is_open() {
+            self.inner.calls.end(&payment.id);
+        }
         let tells = tracing::info_span!("tell", %reference, event = event.what.word());
         let recorded = cx
             .within(
@@ -162,7 +166,7 @@ impl Flow {
                 if authorised {
                     tracing::error!(%reference, order = %order, error = %error, "the shop cannot take the order: the reservation is released");
                     let id = &payment.id;
-                    match self.cancel_for(cx, id, CancelReason::ShopRefused).await {
+                    match Box::pin(self.cancel_for(cx, id, CancelReason::ShopRefused)).await {
                         Ok(_) => return self.delivered(lease, delivery).await,
                         // Busy, or the journal failed in the midst of it: there is no no yet.
                         Err(not_yet)

@@ -287,11 +287,6 @@ impl LeaseKey {
         Self(format!("order {at}"))
     }
 
-    /// For numbering a payment's quotes.
-    pub fn quote(id: &PaymentId) -> Self {
-        Self(format!("quote {id}"))
-    }
-
     /// For showing something of an order with its payment.
     pub fn description(id: &PaymentId) -> Self {
         Self(format!("description {id}"))
@@ -322,6 +317,11 @@ impl LeaseKey {
     /// For registering webhooks of a sales unit.
     pub fn webhooks(base: &str, msn: &Msn) -> Self {
         Self(format!("webhooks {msn} {base}"))
+    }
+
+    /// For nothing: nobody holds it.
+    pub(crate) fn nobodys() -> Self {
+        Self("nobody\n".to_owned())
     }
 
     /// The text.
@@ -593,7 +593,7 @@ pub struct Quote {
     pub at: Timestamp,
     /// What was offered, with the ids that went out.
     pub options: Vec<QuotedOption>,
-    /// Was it the engine's answer now, or the last good one?
+    /// Was it the engine's answer, a minute old at the most, or the last good one?
     pub fresh: bool,
 }
 

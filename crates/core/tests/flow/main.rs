@@ -11,11 +11,16 @@
     reason = "tests"
 )]
 
+mod ahead;
+mod busy;
 mod ecom;
 mod epayment;
 mod exchanges;
 mod observed;
+mod prices;
+mod quotes;
 mod searched;
+mod slow;
 mod webhooks;
 mod world;
 

@@ -444,8 +444,8 @@ async fn deliveries_are_the_engines_in_time_or_the_last_good_ones() {
     );
     assert_eq!(
         last.body(),
-        "home.2.1 9900\npickup.2.2 4990",
-        "ids of its own"
+        "home.1.1 9900\npickup.1.2 4990",
+        "the same again keeps its ids"
     );
     assert!(
         ask("5003").await.status().is_server_error(),

@@ -306,7 +306,11 @@ impl kasse_core::flow::Observer for FakeVipps {
         self.hear(format!("refused {status}"));
     }
     fn shipping(&self, _: &ShopId, how: kasse_core::flow::Shipping, took: Duration) {
+        let _ = HOW.try_with(|cell| cell.set(Some(how)));
         self.hear(format!("shipping {how:?} in {} s", took.as_secs()));
+    }
+    fn slow(&self, shop: &ShopId, is: bool) {
+        self.hear(format!("{shop} is slow: {is}"));
     }
     fn told(&self, _: &ShopId, how: kasse_core::flow::Told) {
         if how != kasse_core::flow::Told::Knows {
@@ -552,14 +556,16 @@ impl PaymentApi for FakeVipps {
     }
     fn inbound(&self, path: &str, request: &Request<Bytes>) -> Option<Result<Inbound, BadCall>> {
         let shipping = |reference: &str| {
-            let post_code = String::from_utf8_lossy(request.body()).into_owned();
+            // `0154`, or `0154 Gata 2`.
+            let body = String::from_utf8_lossy(request.body()).into_owned();
+            let (post_code, street) = body.split_once(' ').unwrap_or((&body, "Gata 1"));
             Some(Ok(Inbound::Shipping(ShippingCall {
                 reference: Reference::new(reference).unwrap(),
                 address_id: 1.into(),
                 address: Address {
-                    line1: "Gata 1".into(),
+                    line1: street.into(),
                     line2: String::new(),
-                    post_code,
+                    post_code: post_code.into(),
                     city: "Oslo".into(),
                     country: "NO".into(),
                 },
@@ -688,6 +694,14 @@ impl UserinfoApi for FakeVipps {
     }
 }
 
+tokio::task_local! {
+    /// How the shipping call of this task was answered.
+    pub static HOW: std::cell::Cell<Option<kasse_core::flow::Shipping>>;
+}
+
+/// What a unit of the cart's price is in prices that tell what they are for.
+pub const CART: i64 = 10_000;
+
 /// What the shop shows.
 #[derive(Debug, Default)]
 pub struct Books {
@@ -702,6 +716,14 @@ pub struct Books {
     pub options: Vec<ShippingOption>,
     pub quote_takes: Duration,
     pub quote_fails: bool,
+    pub quote_breaks: bool,
+    /// The number of its price list, where its prices tell what they are for: cart, post code, street
+    /// (a digit each) and list.
+    pub prices: Option<u32>,
+    /// It looks at the cart when it answers, not when it is asked.
+    pub looks_late: bool,
+    /// How many of our questions for deliveries it has come to the end of.
+    pub quotes_ended: usize,
     pub asks: VecDeque<Ask>,
     /// What a cart became, once it was paid.
     pub becomes: HashMap<String, OrderRef>,
@@ -715,6 +737,20 @@ pub struct Books {
 }
 
 impl Books {
+    fn deliveries(&self, at: &OrderRef, to: &Destination) -> Vec<ShippingOption> {
+        let Some(list) = self.prices else {
+            return self.options.clone();
+        };
+        let Destination::Address(address) = to else {
+            return Vec::new();
+        };
+        let digit = |text: &str| text[text.len() - 1..].parse::<i64>().unwrap();
+        let cart = self.price[at.order.as_str()] / CART;
+        let place = digit(&address.post_code) * 10 + digit(&address.line1);
+        let minor = (cart * 100 + place) * 100_000 + i64::from(list);
+        vec![option("home", minor)]
+    }
+
     fn called(&mut self, what: &'static str) {
         if self.waiting > 0 {
             self.called_while_waiting.push(what);
@@ -871,16 +907,26 @@ impl ShippingQuoter for FakeShop {
     async fn quote(
         &self,
         cx: &Context,
-        _: &OrderRef,
+        at: &OrderRef,
         to: &Destination,
     ) -> Result<Vec<ShippingOption>, Error> {
-        let (takes, fails, options) = {
+        let (takes, fails, breaks, late, mut options) = {
             let mut books = self.books.lock().unwrap();
             books.called("quote");
             books.asked_for.push(to.country().to_owned());
-            (books.quote_takes, books.quote_fails, books.options.clone())
+            let (fails, breaks) = (books.quote_fails, books.quote_breaks);
+            let options = books.deliveries(at, to);
+            (books.quote_takes, fails, breaks, books.looks_late, options)
         };
         cx.runtime.sleep(takes).await;
+        {
+            let mut books = self.books.lock().unwrap();
+            books.quotes_ended += 1;
+            if late {
+                options = books.deliveries(at, to);
+            }
+        }
+        assert!(!breaks, "as the test wants");
         if fails {
             return Err(Error::invalid("No deliveries", "the engine is down.", ""));
         }
@@ -981,6 +1027,34 @@ impl World {
         uses: &str,
         wishes: Wishes,
     ) -> Flow {
+        let journal = journal.clone() as Arc<dyn Journal>;
+        Self::flow_over(cx, vipps, journal, books, accounts, uses, wishes)
+    }
+
+    /// A flow over another journal.
+    pub fn over(&self, journal: Arc<dyn Journal>) -> Flow {
+        let accounts = vec![account("main", "123456")];
+        let (vipps, books) = (&self.vipps, &self.books);
+        Self::flow_over(
+            &self.cx,
+            vipps,
+            journal,
+            books,
+            accounts,
+            "main",
+            Wishes::default(),
+        )
+    }
+
+    fn flow_over(
+        cx: &Context,
+        vipps: &FakeVipps,
+        journal: Arc<dyn Journal>,
+        books: &Arc<Mutex<Books>>,
+        accounts: Vec<Account>,
+        uses: &str,
+        wishes: Wishes,
+    ) -> Flow {
         let options = FlowOptions {
             public_url: Url::parse("https://kasse.example").unwrap(),
             keys: InstallationKeys {
@@ -992,14 +1066,7 @@ impl World {
             quote_budget: Duration::from_secs(6),
             observer: Arc::new(vipps.clone()),
         };
-        let flow = Flow::new(
-            options,
-            cx.clone(),
-            journal.clone() as Arc<dyn Journal>,
-            vipps.wire(),
-            accounts,
-        )
-        .unwrap();
+        let flow = Flow::new(options, cx.clone(), journal, vipps.wire(), accounts).unwrap();
         let adapter = FakeShop {
             flow: flow.shop_flow(&shop_id()),
             books: books.clone(),
@@ -1039,16 +1106,22 @@ impl World {
 
     /// Asks for the deliveries of a payment, as Vipps does.
     pub async fn deliveries(&self, reference: &str, post_code: &str) -> Response<Bytes> {
+        self.flow
+            .handle(self.shipping_call(reference, post_code))
+            .await
+    }
+
+    /// The call for it.
+    pub fn shipping_call(&self, reference: &str, post_code: &str) -> Request<Bytes> {
         let token = self.vipps.0.lock().unwrap().tokens[reference].clone();
         let path = match self.vipps.1 {
             ApiKind::Ecom => format!("v2/payments/{reference}/shippingDetails"),
             ApiKind::Epayment => format!("express/{reference}"),
         };
-        let request = Request::post(format!("https://kasse.example/vipps/acme/{path}"))
+        Request::post(format!("https://kasse.example/vipps/acme/{path}"))
             .header("authorization", token)
             .body(Bytes::from(post_code.to_owned()))
-            .unwrap();
-        self.flow.handle(request).await
+            .unwrap()
     }
 
     /// The customer approves, and Vipps calls back.

@@ -4,6 +4,10 @@
 //!
 //! `cargo bench -p kasse-journal --bench tick --all-features` measures both databases.
 //! `KASSE_BENCH_PENDING` (`10000,100000`) gives other numbers of payments.
+//!
+//! For `cargo xtask bench` it is two programs: `tick fill FOLDER SIZE` makes a journal on SQLite, and
+//! `tick ticks FOLDER SIZE COUNT` does so many ticks in it and says how long each took (`tick`, and the
+//! milliseconds) and what the process had of the machine's memory. So the filling is not among it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -42,6 +46,45 @@ const DUE: usize = 100;
 type Medians = BTreeMap<(String, u32), Duration>;
 
 fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["fill", folder, size] => {
+            sqlite::filled(&runtime, folder.as_ref(), size.parse().unwrap());
+        }
+        ["ticks", folder, size, count] => ticks(
+            &runtime,
+            &sqlite::open(folder.as_ref()),
+            size.parse().unwrap(),
+            count.parse().unwrap(),
+        ),
+        _ => benchmark(&runtime),
+    }
+}
+
+/// So many ticks, each with as many due as the one before.
+fn ticks(runtime: &Runtime, journal: &Arc<dyn Journal>, size: u32, count: u32) {
+    let most = u32::try_from(DUE).unwrap();
+    for tick in 0..count {
+        let now = after(due_at(DUE), EVERY * most * tick);
+        let begun = Instant::now();
+        let due = runtime.block_on(tick_at(journal, now, EVERY * size));
+        let took = begun.elapsed();
+        assert!(due >= DUE, "{due}");
+        println!("tick {}", took.as_secs_f64() * 1000.0);
+    }
+    print!(
+        "{}",
+        std::fs::read_to_string("/proc/self/status").unwrap_or_default()
+    );
+}
+
+fn benchmark(runtime: &Runtime) {
     // `cargo test --benches` runs it too, to see that it works.
     let measured = std::env::args().any(|arg| arg == "--bench");
     let sizes = std::env::var("KASSE_BENCH_PENDING").unwrap_or_else(|_| {
@@ -57,25 +100,20 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
     let mut medians = Medians::new();
     for size in sizes {
         let mut measured = |database: &str, journal: &Arc<dyn Journal>| {
             measure(
                 &mut criterion,
-                &runtime,
+                runtime,
                 (database, size),
                 journal,
                 &mut medians,
             );
         };
-        sqlite::with_pending(&runtime, size, |journal| measured("SQLite", journal));
+        sqlite::with_pending(runtime, size, |journal| measured("SQLite", journal));
         #[cfg(all(feature = "postgres", feature = "testing"))]
-        postgres::with_pending(&runtime, size, |journal| measured("PostgreSQL", journal));
+        postgres::with_pending(runtime, size, |journal| measured("PostgreSQL", journal));
     }
     criterion.final_summary();
     print(&medians);

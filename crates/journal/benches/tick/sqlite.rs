@@ -17,20 +17,30 @@ pub(crate) fn with_pending(runtime: &Runtime, size: u32, use_it: impl FnOnce(&Ar
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&folder);
     let begun = Instant::now();
-    let journal = SqliteJournal::open(&folder).unwrap();
-    runtime.block_on(journal.write(pending::first())).unwrap();
-    runtime.block_on(journal.close());
-    fill(&folder, size);
+    filled(runtime, &folder, size);
     let file = std::fs::metadata(folder.join("journal.sqlite3")).unwrap();
     println!(
         "SQLite: {size} pending payments, {} MiB, made in {} s",
         file.len() / (1024 * 1024),
         begun.elapsed().as_secs()
     );
-    let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(&folder).unwrap());
+    let journal = open(&folder);
     use_it(&journal);
     drop(journal);
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Makes one in a folder.
+pub(crate) fn filled(runtime: &Runtime, folder: &Path, size: u32) {
+    let journal = SqliteJournal::open(folder).unwrap();
+    runtime.block_on(journal.write(pending::first())).unwrap();
+    runtime.block_on(journal.close());
+    fill(folder, size);
+}
+
+/// Opens it again.
+pub(crate) fn open(folder: &Path) -> Arc<dyn Journal> {
+    Arc::new(SqliteJournal::open(folder).unwrap())
 }
 
 fn fill(folder: &Path, size: u32) {

@@ -167,9 +167,14 @@ async fn whatever_becomes_of_many_commits_each_is_told_right() {
     );
     let journal = Arc::new(connect_through(&proxy, &url).await);
     let answers = write_many(&journal, 4, 50, &Arc::default()).await;
-    let [done, ..] = compare(&direct, &answers).await;
-    // The database was there all the time: each was found out, or done in the end.
-    assert_eq!(done, answers.len());
+    let [done, refused, unsure] = compare(&direct, &answers).await;
+    // The database was there all the time: each was found out, and done in the end, unless one had so
+    // much bad luck that its time was over first.
+    assert_eq!(unsure, 0);
+    assert!(
+        refused <= answers.len() / 20,
+        "{done} done, {refused} refused"
+    );
     assert!(lost.load(Ordering::SeqCst) > 20);
 }
 

@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 
 use super::file::AdminFile;
 use super::{
-    Act, Acted, FoundView, PaymentList, PaymentView, ProblemDetails, Query, ReachView, TraceView,
-    WebhookSteps, WebhooksApply, WebhooksView,
+    Act, Acted, FoundView, PaymentList, PaymentView, ProblemDetails, Query, ReachView, SlowView,
+    TraceView, WebhookSteps, WebhooksApply, WebhooksView,
 };
 
 /// How long the server may take: a little more than it allows itself.
@@ -183,6 +183,14 @@ impl Client {
     /// See [`ClientError`].
     pub async fn reach(&self) -> Result<ReachView, ClientError> {
         self.ask(Method::GET, "/admin/reach", Bytes::new()).await
+    }
+
+    /// Which shops are late or fail again and again when they are asked for deliveries.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn slow(&self) -> Result<Vec<SlowView>, ClientError> {
+        self.ask(Method::GET, "/admin/slow", Bytes::new()).await
     }
 
     /// Where webhooks are registered, and which came for payments that are not here.

@@ -14,6 +14,7 @@
 //! | `GET /admin/webhooks/plan` | asks Vipps what is registered, and says what there is to do |
 //! | `POST /admin/webhooks/apply` `{"now": false, "renew": false}` | does it |
 //! | `GET /admin/reach` | whether the public URL leads here |
+//! | `GET /admin/slow` | which shops are late or fail again and again when they are asked for deliveries |
 //! | `GET /metrics` | numbers for Prometheus; it alone is answered without the token |
 //!
 //! The three that act answer `{"outcome": "done" | "pending" | "refused", "payment" | "error": …}`
@@ -281,6 +282,15 @@ pub struct ReachView {
     pub reached: bool,
     /// What was found, and what to do where it does not.
     pub why: String,
+}
+
+/// A shop that is late or fails again and again when it is asked for deliveries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowView {
+    /// The shop.
+    pub shop: ShopId,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// Which of the configured keys know a reference.

@@ -24,7 +24,7 @@ use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
 use super::{
-    AccountFoundView, Act, Acted, FoundView, PaymentList, PaymentView, Query, TraceView,
+    AccountFoundView, Act, Acted, FoundView, PaymentList, PaymentView, Query, SlowView, TraceView,
     WebhookSteps, WebhooksApply, WebhooksView, amount,
 };
 use crate::http::{Work, from_json, read};
@@ -59,6 +59,7 @@ pub(crate) fn router(admin: Admin) -> Router {
         .route("/admin/webhooks/plan", get(webhooks_plan))
         .route("/admin/webhooks/apply", post(webhooks_apply))
         .route("/admin/reach", get(reach))
+        .route("/admin/slow", get(slow))
         .fallback(async || {
             problem(not_found(
                 "There is no such page",
@@ -193,6 +194,14 @@ async fn find(State(admin): State<Admin>, Path(reference): Path<String>) -> Resp
         }
         Err(error) => problem(error),
     }
+}
+
+async fn slow(State(admin): State<Admin>) -> Response {
+    let shops = admin.flow.slow_shops().into_iter();
+    let shops: Vec<SlowView> = shops
+        .map(|(shop, since)| SlowView { shop, since })
+        .collect();
+    json(StatusCode::OK, &shops)
 }
 
 async fn reach(State(admin): State<Admin>) -> Response {

@@ -13,6 +13,7 @@ mod bench;
 mod config;
 mod contract;
 mod hostile;
+mod overload;
 mod serving;
 mod v1;
 mod webhooks;

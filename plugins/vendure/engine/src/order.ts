@@ -1,5 +1,11 @@
 import type { Order, RequestContext } from '@vendure/core';
 
+/** Where an order likely goes, as far as the cart says it: kasse asks for the deliveries there ahead. */
+export function destination({ shippingAddress }: Pick<Order, 'shippingAddress'>) {
+    const { streetLine1, streetLine2, city, postalCode, countryCode } = shippingAddress ?? {};
+    return { streetLine1, streetLine2, city, postalCode, countryCode };
+}
+
 /**
  * An order as kasse is told of it: the same names as in the Admin API, so that it reads both alike.
  * Amounts are in minor units.

@@ -2,7 +2,7 @@ import { Mutation, Resolver } from '@nestjs/graphql';
 import { ActiveOrderService, Allow, Ctx, OrderService, Permission, RequestContext } from '@vendure/core';
 
 import { Kasse } from './kasse';
-import { describe } from './order';
+import { describe, destination } from './order';
 
 /** The express button. */
 @Resolver()
@@ -22,7 +22,8 @@ export class ShopResolver {
             return { message: 'There is nothing in the cart.' };
         }
         order.payments = await this.orders.getOrderPayments(ctx, order.id);
-        const answer = await this.kasse.ask('initiate', { order: describe(ctx, order), express: true });
+        const told = { ...describe(ctx, order), shippingAddress: destination(order) };
+        const answer = await this.kasse.ask('initiate', { order: told, express: true });
         return answer.done ? { redirectUrl: answer.redirect } : { message: answer.message };
     }
 }

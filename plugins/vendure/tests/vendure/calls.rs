@@ -130,6 +130,23 @@ async fn a_payment_begins_with_the_order_that_the_shop_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_express_payment_begins_with_the_address_that_the_shop_sent() {
+    let mut cart = order();
+    cart["state"] = "AddingItems".into();
+    cart["shippingAddress"] = json!({ "streetLine1": "Grønlandsleiret 15B", "city": "Oslo",
+        "postalCode": "0190", "countryCode": "NO" });
+    let call = signed("initiate", &json!({ "order": cart, "express": true }));
+    let ask = read(&call).await.unwrap();
+    assert!(!format!("{ask:?}").contains("Grønland"));
+    let Verb::Initiate(order) = &ask.verb else {
+        panic!("{ask:?}")
+    };
+    let address = order.buyer.address.as_ref().unwrap();
+    assert_eq!(address.line1, "Grønlandsleiret 15B");
+    assert_eq!((&*address.post_code, &*address.country), ("0190", "NO"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_ask_names_its_payment_its_echo_and_a_key_that_tells_refunds_apart() {
     let mut echo = act();
     echo["echo"] = "main/fjell-JZDXSFBU4HFAZ2XY/3".into();

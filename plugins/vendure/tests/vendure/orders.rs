@@ -30,6 +30,31 @@ async fn the_neutral_order_of_an_express_payment_is_without_delivery() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_express_order_says_where_it_likely_goes_as_far_as_the_cart_says_it() {
+    let mut cart = order();
+    cart["state"] = "AddingItems".into();
+    assert_eq!(neutral(cart.clone()).await.buyer.address, None);
+    for unknown in [
+        Value::Null,
+        json!({}),
+        json!({ "countryCode": "NO", "postalCode": null }),
+        json!({ "countryCode": "", "postalCode": "" }),
+    ] {
+        cart["shippingAddress"] = unknown;
+        assert_eq!(neutral(cart.clone()).await.buyer.address, None);
+    }
+    let to = json!({ "phoneNumber": null, "streetLine1": "Grønlandsleiret 15B", "streetLine2": null,
+        "city": "Oslo", "postalCode": "0190", "countryCode": "NO" });
+    cart["shippingAddress"] = to.clone();
+    let order = neutral(cart).await;
+    insta::assert_json_snapshot!("express_to", order.buyer);
+    // Nobody asks for deliveries where the customer has chosen one.
+    let mut regular = crate::stage::order();
+    regular["shippingAddress"] = to;
+    assert_eq!(neutral(regular).await.buyer.address, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_express_order_stays_what_was_asked_for_after_its_delivery_was_written() {
     let mut before = order();
     before["state"] = "AddingItems".into();

@@ -38,6 +38,26 @@ async fn the_neutral_order_of_an_express_payment_is_without_delivery() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_express_order_says_where_it_likely_goes_as_far_as_the_shop_says_it() {
+    let known = neutral(express(order())).await.buyer.address.unwrap();
+    assert_eq!(known.line1, "Grønlandsleiret 15B");
+    assert_eq!((&*known.post_code, &*known.country), ("0190", "NO"));
+    // A cart of somebody new: WooCommerce may know no more than its own country.
+    for unknown in [
+        json!({}),
+        json!({ "postcode": "", "country": "NO" }),
+        json!({ "postcode": "0190", "country": "" }),
+        json!({ "postcode": null, "country": null }),
+    ] {
+        let mut order = express(order());
+        order["shipping"] = unknown;
+        assert_eq!(neutral(order).await.buyer.address, None);
+    }
+    // Nobody asks for deliveries where the customer has chosen one.
+    assert_eq!(neutral(order()).await.buyer.address, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_express_order_stays_what_was_asked_for_after_its_delivery_was_written() {
     let mut before = express(order());
     before["shipping_lines"] = json!([]);

@@ -266,7 +266,7 @@ pub(super) fn last(mut calls: Vec<Exchange>) -> Done<Exchange> {
         .ok_or_else(|| Stop::Failed("no such call was made".into()))
 }
 
-/// The deliveries that the shop was asked for, as customer support sees them: one for each time.
+/// The deliveries that were offered, as customer support sees them: one for each different answer.
 pub(super) async fn quotes(run: &Run<'_>, order: &Order) -> Done<Vec<Value>> {
     let trace = run.trace(order).await?;
     let quotes = trace.get("quotes").and_then(Value::as_array);

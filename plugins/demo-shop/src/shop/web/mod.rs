@@ -256,6 +256,7 @@ impl Site {
                 let buyer = Buyer {
                     phone: None,
                     language: source.language,
+                    address: None,
                 };
                 let cart = incoming.cart_cookie().unwrap_or_default();
                 let order = self.shop.place_cart(cx, cart, express, buyer)?;
@@ -466,6 +467,7 @@ impl Site {
                 let buyer = Buyer {
                     phone: new.phone()?,
                     language: source.language,
+                    address: None,
                 };
                 let (items, coupon, express) = (new.items, new.coupon, new.express);
                 let order = self.shop.place(

@@ -1,6 +1,6 @@
 //! Express, more strictly.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -126,17 +126,18 @@ async fn two_packages(run: &Run<'_>) -> Done {
 
 async fn same_method(run: &Run<'_>) -> Done {
     let order = run.place(&Cart::express()).await?;
-    let mut ids = BTreeSet::new();
+    let mut ids: BTreeMap<String, String> = BTreeMap::new();
     let mut offers: Vec<Vec<Offered>> = Vec::new();
     for zone in [0, 1, 0] {
         let offered = express::offered(run, &order, Some(express::in_zone(run, zone))).await?;
         for option in &offered {
             let id = &option.shipping_method_id;
-            run.expect_that(
-                "a delivery's shippingMethodId",
-                "one that was not offered before",
-                id,
-                ids.insert(id.clone()),
+            let means = format!("{} {}", option.shipping_method, express::price(option));
+            let before = ids.entry(id.clone()).or_insert_with(|| means.clone());
+            run.expect(
+                &format!("what shippingMethodId {id} stands for"),
+                before.clone(),
+                means,
             )?;
         }
         offers.push(offered);
@@ -274,7 +275,7 @@ async fn field_names(run: &Run<'_>) -> Done {
     Ok(())
 }
 
-/// Deliveries without their ids, which are new in each answer.
+/// Deliveries without their ids, which are kasse's own.
 fn bare(answer: &Value) -> Vec<Value> {
     let details = answer.get("shippingDetails").and_then(Value::as_array);
     let mut details = details.cloned().unwrap_or_default();
@@ -300,7 +301,7 @@ async fn regular_payment(run: &Run<'_>) -> Done {
     Ok(())
 }
 
-/// So often was the shop asked for deliveries.
+/// So many different answers of the shop were offered.
 async fn asked_times(run: &Run<'_>, order: &Order, times: usize) -> Done {
     if !run.has(Need::Trace) {
         return Ok(());

@@ -125,7 +125,7 @@ async fn bad_address(run: &Run<'_>) -> Done {
     run.expect("cancel requests", 0, calls.len())
 }
 
-/// Deliveries without their ids, which are new in each answer.
+/// Deliveries without their ids, which are kasse's own.
 fn bare(answer: &Value) -> Vec<Value> {
     let groups = answer.get("groups").and_then(Value::as_array);
     let mut groups = groups.cloned().unwrap_or_default();
@@ -140,7 +140,7 @@ fn bare(answer: &Value) -> Vec<Value> {
     groups
 }
 
-/// So often was the shop asked for deliveries.
+/// So many different answers of the shop were offered.
 async fn asked_times(run: &Run<'_>, order: &Order, times: usize) -> Done {
     if !run.has(Need::Trace) {
         return Ok(());
