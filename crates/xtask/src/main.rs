@@ -1,7 +1,8 @@
-//! The project's own chores: `cargo xtask test`, `cargo xtask fuzz`, `cargo xtask screenshots`,
-//! `cargo xtask ci`.
+//! The project's own chores: `cargo xtask test`, `cargo xtask fuzz`, `cargo xtask bench`,
+//! `cargo xtask screenshots`, `cargo xtask ci`.
 
 mod api;
+mod bench;
 mod browser;
 mod demo;
 mod fuzz;
@@ -41,6 +42,10 @@ Chores:
                      each core). `fuzz --list` names them. What is found lies in target/fuzz/long
   search [OPTIONS]   Histories in which a promise does not hold, by seed: crashes, lost and doubled answers,
                      orders of events; --help shows the options
+  bench [--row NAME…] [--quick] [--list]
+                     How fast it is, against baselines in the same run, as docs/performance.md says:
+                     all rows, or those named. Written to target/bench/table.{json,md}. With --quick
+                     everything runs once and short, and nothing is judged
   screenshots [DIR]  Pictures of the demo's pages at a phone's and a desktop's width
                      (default: target/screenshots)
   ci                 What CI runs: test, then the lints and the dependency policy (.ci/run)
@@ -53,6 +58,7 @@ fn main() -> ExitCode {
         ["test"] => test(),
         ["api"] => api(),
         ["fuzz", args @ ..] => fuzz::main(args),
+        ["bench", options @ ..] => bench::bench(options),
         ["search", options @ ..] => search::search(options),
         ["screenshots"] => screenshots(&root().join("target/screenshots")),
         ["screenshots", folder] => screenshots(Path::new(folder)),
