@@ -39,11 +39,12 @@ use rows::{ROWS, Run};
 use table::Table;
 
 const USAGE: &str = "\
-Usage: kasse-bench --kasse FILE --out DIR [--tick FILE] [--quick] [--row NAME]…
+Usage: kasse-bench --kasse FILE --out DIR [--tick FILE] [--vendure DIR] [--quick] [--row NAME]…
        kasse-bench --list
 
   --kasse FILE   the kasse that is measured
   --tick FILE    the journal's benchmark `tick`; without it its row is left out
+  --vendure DIR  a Vendure that was installed and built with our plugin; likewise
   --out DIR      where table.json and table.md are written, and callgrind's profiles
   --quick        everything once and short: to see that it works. No goal is judged
   --row NAME     this row alone. May be repeated
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
         players::play(who, with);
         return ExitCode::SUCCESS;
     }
-    let (mut kasse, mut tick, mut out) = (None, None, None);
+    let (mut kasse, mut tick, mut vendure, mut out) = (None, None, None, None);
     let (mut quick, mut named) = (false, Vec::new());
     let mut left = arguments.into_iter();
     while let Some(argument) = left.next() {
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
             ("--quick", _) => quick = true,
             ("--kasse", left) => kasse = left.next().map(PathBuf::from),
             ("--tick", left) => tick = left.next().map(PathBuf::from),
+            ("--vendure", left) => vendure = left.next().map(PathBuf::from),
             ("--out", left) => out = left.next().map(PathBuf::from),
             ("--row", left) => named.extend(left.next()),
             _ => return wrong(&format!("\"{argument}\" is not understood")),
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
     let run = Run {
         kasse,
         tick,
+        vendure,
         work: out.join("work"),
         out,
         quick,

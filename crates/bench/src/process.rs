@@ -98,6 +98,10 @@ impl Process {
         self.child.id()
     }
 
+    pub(crate) fn ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_some())
+    }
+
     /// Waits until it answers 200.
     pub(crate) fn ready(&mut self, address: SocketAddr, path: &str) {
         let give_up = Instant::now() + PATIENCE;
@@ -170,7 +174,7 @@ impl Process {
     }
 
     fn end(&mut self) {
-        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+        if self.ended() {
             return;
         }
         let id = self.id().to_string();

@@ -17,7 +17,7 @@ use crate::rows::Run;
 use crate::wire::{Client, request};
 
 /// What kasse and the engine's stand-in sign their calls with.
-const SECRET: &str = "change-me-change-me-change-me-too";
+pub(crate) const SECRET: &str = "change-me-change-me-change-me-too";
 pub(crate) const MSN: &str = "123456";
 /// What shop software shows; its hash stands in the configuration.
 pub(crate) const API_KEY: &str = "kasse_bench_key_0123456789abcdef0123456789abcdef";
@@ -29,6 +29,8 @@ pub(crate) enum Engine {
     DemoShop,
     /// Elsewhere: the player `engine`.
     Medusa(SocketAddr),
+    /// Elsewhere: Vendure itself, or what stands before it.
+    Vendure(SocketAddr),
 }
 
 #[derive(Debug)]
@@ -312,6 +314,14 @@ pub(crate) fn configuration(folder: &Path, port: u16, vipps: SocketAddr, engine:
             format!(
                 "url = \"http://{address}\"\nsecret = \"{SECRET}\"\n\
                  return_url = \"https://shop.example/{{cart}}\""
+            ),
+        ),
+        Engine::Vendure(address) => (
+            "vendure",
+            format!(
+                "api_url = \"http://{address}/admin-api\"\nsecret = \"{SECRET}\"\n\
+                 username = \"kasse@shop.example\"\npassword = \"kasse-password\"\n\
+                 return_url = \"https://shop.example/{{code}}\"\nstorefront = \"Fjell\""
             ),
         ),
     };

@@ -16,10 +16,21 @@ const TRIES: usize = 2;
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The status line and the headers, as they came.
+    head: String,
     pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
+    /// What a header says.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(of, _)| of.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+    }
+
     /// The body of an answer that has to be good.
     pub(crate) fn json(&self) -> serde_json::Value {
         let text = String::from_utf8_lossy(&self.body);
@@ -111,26 +122,32 @@ impl Client {
             }
             read(&mut self.buffer)?;
         };
-        let text = String::from_utf8_lossy(&self.buffer[..head]).to_ascii_lowercase();
-        let status = text.get(9..12).and_then(|status| status.parse().ok());
-        let status = status.ok_or_else(|| io::Error::other("no status"))?;
-        let header = |name: &str| {
-            text.lines()
-                .filter_map(|line| line.split_once(':'))
-                .find(|(of, _)| *of == name)
-                .map(|(_, value)| value.trim().to_owned())
+        let body = head + 4;
+        let mut answer = Answer {
+            status: 0,
+            head: String::from_utf8_lossy(&self.buffer[..head]).into_owned(),
+            body: Vec::new(),
         };
-        let length = header("content-length").and_then(|length| length.parse::<usize>().ok());
-        let closes = header("connection").is_some_and(|word| word == "close");
-        let length = length.unwrap_or(0);
-        while self.buffer.len() < head + 4 + length {
+        let status = answer
+            .head
+            .get(9..12)
+            .and_then(|status| status.parse().ok());
+        answer.status = status.ok_or_else(|| io::Error::other("no status"))?;
+        let length = answer
+            .header("content-length")
+            .and_then(|length| length.parse().ok());
+        let length: usize = length.unwrap_or(0);
+        while self.buffer.len() < body + length {
             read(&mut self.buffer)?;
         }
-        let body = self.buffer[head + 4..head + 4 + length].to_vec();
-        if closes {
+        answer.body = self.buffer[body..body + length].to_vec();
+        if answer
+            .header("connection")
+            .is_some_and(|word| word.eq_ignore_ascii_case("close"))
+        {
             self.stream = None;
         }
-        Ok(Answer { status, body })
+        Ok(answer)
     }
 }
 

@@ -1,31 +1,53 @@
 //! The benchmarks: builds what is measured as it is released, and what measures it, and runs that.
 
 use std::path::PathBuf;
+use std::process::Command;
 
-use crate::{Problem, run};
+use crate::{Problem, VENDURE, npm, run};
+
+/// The row that needs a real Vendure.
+const WITH_VENDURE: &str = "shipping-vendure";
 
 /// All rows, or those that the options name.
 pub(crate) fn bench(options: &[&str]) -> Result<(), Problem> {
-    // Where nothing is judged, the build that is there already will do.
     let list = options.contains(&"--list");
-    let quick = list || options.contains(&"--quick");
-    let profile = if quick { "dev" } else { "release" };
-    let folder = if quick { "debug" } else { "release" };
-    if !list {
-        build("kasse", profile)?;
+    let quick = options.contains(&"--quick");
+    if list {
+        build("kasse-bench", "dev")?;
+        return run::step("the rows", program("debug", "kasse-bench").args(options));
     }
-    build("kasse-bench", profile)?;
-    let built = |name: &str| -> PathBuf {
-        let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-        run::target().join(folder).join(name)
+    let named = options.contains(&"--row");
+    let vendure = if !named || options.contains(&WITH_VENDURE) {
+        npm::find_or_install_node().and_then(|()| VENDURE.prepare())
+    } else {
+        Err("it is not asked for".to_owned())
     };
-    let mut bench = run::command(&built("kasse-bench").display().to_string());
-    bench.arg("--kasse").arg(built("kasse"));
+    // Where nothing is judged, the build that is there already will do.
+    let (profile, folder) = if quick {
+        ("dev", "debug")
+    } else {
+        ("release", "release")
+    };
+    build("kasse", profile)?;
+    build("kasse-bench", profile)?;
+    let mut bench = program(folder, "kasse-bench");
+    bench.arg("--kasse").arg(binary(folder, "kasse"));
     bench.arg("--out").arg(run::target().join("bench"));
-    if !list {
-        bench.arg("--tick").arg(tick(quick)?);
+    bench.arg("--tick").arg(tick(quick)?);
+    // Without it, the program says that the row is left out.
+    if let Ok(vendure) = vendure {
+        bench.arg("--vendure").arg(vendure);
     }
     run::step("benchmarks", bench.args(options))
+}
+
+fn binary(folder: &str, name: &str) -> PathBuf {
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    run::target().join(folder).join(name)
+}
+
+fn program(folder: &str, name: &str) -> Command {
+    run::command(&binary(folder, name).display().to_string())
 }
 
 /// Each by itself: what one needs of a library must not get into the other.

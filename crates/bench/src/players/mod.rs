@@ -1,10 +1,13 @@
 //! What plays beside kasse, each in a process of its own.
 
 mod bare;
+mod between;
 mod commits;
 mod engine;
 mod raw;
 mod vipps;
+
+pub(crate) use between::TIMES;
 
 use std::convert::Infallible;
 
@@ -22,6 +25,7 @@ pub(crate) fn play(who: &str, with: &[String]) {
     match (who, with) {
         ("vipps", []) => vipps::play(),
         ("engine", [milliseconds]) => engine::play(milliseconds.parse().unwrap()),
+        ("between", [to]) => between::play(to),
         ("bare", [answer]) => bare::play(answer.as_ref()),
         ("build", [api, serde_alone, times]) => {
             crate::rows::initiate::play(api, serde_alone.parse().unwrap(), times.parse().unwrap())

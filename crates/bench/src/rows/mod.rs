@@ -7,6 +7,7 @@ mod overload;
 mod payment;
 mod shipping_engine;
 mod shipping_last_good;
+mod shipping_vendure;
 mod start;
 mod tick;
 
@@ -28,6 +29,11 @@ pub(crate) const ROWS: &[(&str, &str, Measure)] = &[
         shipping_engine::NAME,
         "what kasse adds to an engine's answer",
         shipping_engine::measure,
+    ),
+    (
+        shipping_vendure::NAME,
+        "what kasse adds to a real Vendure's answer",
+        shipping_vendure::measure,
     ),
     (
         callback::NAME,
@@ -69,6 +75,8 @@ pub(crate) struct Run {
     pub(crate) kasse: PathBuf,
     /// The journal's benchmark, if it was built.
     pub(crate) tick: Option<PathBuf>,
+    /// A Vendure that was installed and built, if there is one.
+    pub(crate) vendure: Option<PathBuf>,
     /// Where what is worth keeping goes.
     pub(crate) out: PathBuf,
     /// For whatever is needed meanwhile.
