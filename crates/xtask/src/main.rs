@@ -27,14 +27,14 @@ The chores of the kasse project.
 Usage: cargo xtask <CHORE>
 
 Chores:
-  test               Everything: unit, integration and doc tests, the journal on PostgreSQL, a real Vendure
-                     and a real Medusa (Node, npm and PostgreSQL; installed by apt-get where they can be),
-                     the WooCommerce plugin's own tests (PHP and Node; the same), the snapshots, a third party's adapter with its
-                     checklist, the JSON API against its
+  test               Everything: unit, integration and doc tests, the journal on PostgreSQL, a real
+                     Vendure and a real Medusa (Node, npm and PostgreSQL; installed by apt-get where
+                     they can be), the WooCommerce plugin's own tests (PHP and Node; the same), the
+                     snapshots, a third party's adapter with its checklist, the JSON API against its
                      document (schemathesis; installed by pip into the target folder), each fuzz
-                     target for a few seconds (a C++ compiler), and the demo's pages in a browser
-                     (Chromium; installed by apt-get where it can be). What cannot be run here is said
-                     at the end; with CI=true it is a failure
+                     target for a few seconds (a C++ compiler), each benchmark once and short, and
+                     the demo's pages in a browser (Chromium; installed by apt-get where it can be).
+                     What cannot be run here is said at the end; with CI=true it is a failure
   api                The JSON API against its document, alone
   fuzz [--minutes M] [--jobs N] [TARGET…]
                      Hostile input for everything that is read from outside: each target, or those
@@ -97,9 +97,12 @@ fn test() -> Result<(), Problem> {
     }
     // Stopped when the tests are over.
     let mut postgres = None;
+    let mut vendure = None;
     match npm::find_or_install_node() {
         Ok(()) => {
-            tests.env("KASSE_VENDURE_DIR", VENDURE.prepare()?);
+            let folder = VENDURE.prepare()?;
+            tests.env("KASSE_VENDURE_DIR", &folder);
+            vendure = Some(folder);
             let folder = MEDUSA.prepare()?;
             match medusa::Postgres::start() {
                 Ok(server) => {
@@ -152,6 +155,7 @@ fn test() -> Result<(), Problem> {
         Ok(()) => run::part("hostile input", fuzz::short)?,
         Err(why) => left_out.push(format!("hostile input: {why}")),
     }
+    bench::quick(vendure.as_deref())?;
     match browser::find_or_install() {
         Ok(chromium) => {
             let folder = run::target().join("screenshots");

@@ -28,14 +28,14 @@ pub(crate) fn measure(run: &Run, table: &mut Table) {
     let (mut kasse, mut alone, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
     let (mut middle, mut late) = (Vec::new(), Vec::new());
     for _ in 0..run.rounds() {
-        let ours = call(stage.address, Pace::Closed, CALLERS, until, &request).all_good(NAME);
+        let ours = call(stage.address, Pace::Closed, CALLERS, until, &request).all_good(run, NAME);
         stage.kasse.quiet();
         let theirs = commits(run, &begun[0], seconds);
         kasse.push(ours.per_second());
         alone.push(theirs);
         ratio.push(ours.per_second() / theirs);
         let pace = Pace::Open(rate);
-        let paced = call(stage.address, pace, 4 * CALLERS, until, &request).all_good(NAME);
+        let paced = call(stage.address, pace, 4 * CALLERS, until, &request).all_good(run, NAME);
         middle.push(paced.good.ms(500));
         late.push(paced.good.ms(990));
         stage.kasse.quiet();
@@ -72,7 +72,7 @@ fn counted(run: &Run, table: &mut Table) {
     stage.settle(&begun);
     let send = |count| {
         let request = |number| of(&begun, number).callback();
-        call(stage.address, Pace::Closed, 1, Until::Sent(count), &request).all_good(name);
+        call(stage.address, Pace::Closed, 1, Until::Sent(count), &request).all_good(run, name);
         stage.kasse.quiet();
     };
     let count = run.many(200, 40);

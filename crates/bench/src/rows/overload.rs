@@ -41,7 +41,7 @@ pub(crate) fn measure(run: &Run, table: &mut Table) {
 
     let alone = Until::Passed(run.many(Duration::from_secs(4), Duration::from_millis(300)));
     let capacity = calls.map(|request| {
-        let tally = call(stage.address, Pace::Closed, 16, alone, request).all_good(NAME);
+        let tally = call(stage.address, Pace::Closed, 16, alone, request).all_good(run, NAME);
         stage.kasse.quiet();
         tally.per_second()
     });

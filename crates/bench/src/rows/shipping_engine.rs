@@ -46,7 +46,7 @@ pub(crate) fn measure(run: &Run, table: &mut Table) {
         });
         from += 1_000_000;
         let theirs = call(engine, pace, CALLERS, until, &|_| direct.clone());
-        let (ours, theirs) = (ours.all_good(NAME), theirs.all_good(NAME));
+        let (ours, theirs) = (ours.all_good(run, NAME), theirs.all_good(run, NAME));
         kasse.push(ours.good.ms(990));
         alone.push(theirs.good.ms(990));
         added.push(ours.good.ms(990) - theirs.good.ms(990));

@@ -29,7 +29,7 @@ pub(crate) fn measure(run: &Run, table: &mut Table) {
     let mut calls = |address: SocketAddr, until: Until| {
         let tally = calls(address, CALLERS, until, &begun, sent);
         sent += 1_000_000;
-        tally.all_good(NAME)
+        tally.all_good(run, NAME)
     };
     let (mut kasse, mut baseline, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
     let mut took = Vec::new();
@@ -81,7 +81,7 @@ fn counted(run: &Run, table: &mut Table, answer: &[u8]) {
         |begun: &[Begun], address: SocketAddr, process: &Process, folder: &std::path::Path| {
             let sent = std::cell::Cell::new(1_u64);
             instructions::per_request(process, folder, count, &|count| {
-                calls(address, 1, Until::Sent(count), begun, sent.get()).all_good(name);
+                calls(address, 1, Until::Sent(count), begun, sent.get()).all_good(run, name);
                 sent.set(sent.get() + count);
             })
         };
