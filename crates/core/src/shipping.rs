@@ -64,9 +64,10 @@ impl Address {
         [&self.line1, &self.line2, &self.post_code, &self.city]
     }
 
-    /// One that came with an order, as Vipps would write it. `None`: deliveries that are asked for there
-    /// would serve no call of Vipps'.
-    pub(crate) fn likely(&self) -> Option<Self> {
+    /// One that an engine has in an order ([`crate::Buyer::address`]), as Vipps would write it. `None`,
+    /// without country or post code, or too long: deliveries that are asked for there would serve no
+    /// call of Vipps'.
+    pub fn likely(&self) -> Option<Self> {
         let whole = self.values().into_iter().all(|value| value.len() <= 250);
         let country = self.country.trim().to_ascii_uppercase();
         let known = country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());

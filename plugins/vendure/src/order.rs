@@ -63,7 +63,7 @@ impl Contact {
             city: text(&self.city),
             country: text(&self.country_code),
         };
-        (!address.country.is_empty() && !address.post_code.is_empty()).then_some(address)
+        address.likely()
     }
 }
 
