@@ -117,7 +117,7 @@ pub(crate) fn router(door: Door, api: Router) -> Router {
 
 /// Lets a request in, or turns it away where there is too much to do.
 async fn admit(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let Some(class) = Class::of(request.uri().path()) else {
+    let Some(class) = Class::of(request.method(), request.uri().path()) else {
         return next.run(request).await;
     };
     let asker = Asker::of(&request);
@@ -495,7 +495,8 @@ mod tests {
     async fn those_that_can_come_again_are_turned_away_in_a_shape_they_know() {
         let (door, _end, _stopping) = door();
         let routes = routes(&door);
-        let under_way = worked_at(&door.load, Class::Other, 100);
+        let under_way =
+            [Class::Other, Class::Reading].map(|class| worked_at(&door.load, class, 100));
         door.load.looked(Duration::from_millis(60));
         for (path, kind, says) in [
             ("/v1/payments", "application/problem+json", "overloaded"),

@@ -1,10 +1,11 @@
 //! How much is let in, so that what cannot wait is served first.
 //!
 //! Vipps' calls cannot wait: it gives a shipping call 10 s and a callback 3, and asks for neither again.
-//! What engines, shop software and browsers ask can be asked again. So each request is of a class, by
-//! its path alone, and each class has a limit for what is worked at at the same time. While this machine
-//! is late ([`crate::lateness`]) the limit is halved again and again; while it is in time it grows. For
-//! those that can come again the machine is late much sooner than for Vipps.
+//! What engines, shop software and browsers ask can be asked again, and what shop software only reads
+//! can be so before a customer loses a payment. So each request is of a class, by its method and path
+//! alone, and each class has a limit for what is worked at at the same time. While this machine is late
+//! ([`crate::lateness`]) the limit is halved again and again; while it is in time it grows. For those
+//! that can come again the machine is late much sooner than for Vipps.
 //!
 //! It does not go by how long requests take: one that waits for Vipps or for a slow engine takes long
 //! and costs nothing.
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::Method;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -20,15 +22,18 @@ use prometheus_client::metrics::gauge::Gauge;
 /// What all bodies of a class may hold while they are worked at.
 const BODIES: usize = 32 * 1024 * 1024;
 
-/// What a request is, by its path alone.
+/// What a request is, by its method and path alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// Vipps asks for deliveries. They wait for the engine, and a slow one must not keep callbacks out.
     Shipping,
     /// Vipps tells of something.
     Callback,
-    /// Everybody else: engines, shop software, customers' browsers.
+    /// Everybody else: engines, shop software that does something, customers' browsers.
     Other,
+    /// Shop software reads. A page of payments takes more of the machine than anything else, and few of
+    /// them at the same time are enough to make it late.
+    Reading,
 }
 
 /// What holds for a class.
@@ -46,13 +51,14 @@ struct Rule {
 
 impl Class {
     /// `None`: always answered.
-    pub(crate) fn of(path: &str) -> Option<Self> {
+    pub(crate) fn of(method: &Method, path: &str) -> Option<Self> {
         if matches!(path, "/health" | "/ready") {
             return None;
         }
         let mut segments = path.split('/').skip(1);
         Some(match segments.next() {
             Some("webhooks") => Self::Callback,
+            Some("v1") if method.is_safe() => Self::Reading,
             Some("vipps") => {
                 let shipping = segments.nth(1) == Some("x") || path.ends_with("/shippingDetails");
                 if shipping {
@@ -81,9 +87,15 @@ impl Class {
             },
             Self::Other => Rule {
                 word: "other",
-                late: Duration::from_millis(20),
+                late: Duration::from_millis(50),
                 least: 32,
                 most: 1024,
+            },
+            Self::Reading => Rule {
+                word: "reading",
+                late: Duration::from_millis(20),
+                least: 2,
+                most: 256,
             },
         }
     }
@@ -101,6 +113,7 @@ struct Inner {
     shipping: Limit,
     callback: Limit,
     other: Limit,
+    reading: Limit,
     counts: Counts,
 }
 
@@ -164,6 +177,7 @@ impl Load {
             shipping: Limit::new(Class::Shipping, &counts),
             callback: Limit::new(Class::Callback, &counts),
             other: Limit::new(Class::Other, &counts),
+            reading: Limit::new(Class::Reading, &counts),
             counts,
         }))
     }
@@ -186,8 +200,14 @@ impl Load {
         }
     }
 
-    fn limits(&self) -> [&Limit; 3] {
-        [&self.0.shipping, &self.0.callback, &self.0.other]
+    fn limits(&self) -> [&Limit; 4] {
+        let inner = &*self.0;
+        [
+            &inner.shipping,
+            &inner.callback,
+            &inner.other,
+            &inner.reading,
+        ]
     }
 
     fn limit(&self, class: Class) -> &Limit {
@@ -195,6 +215,7 @@ impl Load {
             Class::Shipping => &self.0.shipping,
             Class::Callback => &self.0.callback,
             Class::Other => &self.0.other,
+            Class::Reading => &self.0.reading,
         }
     }
 
@@ -208,8 +229,10 @@ impl Load {
 
     /// Has the machine more to do than it can?
     pub(crate) fn is_too_much(&self) -> bool {
-        let other = &self.0.other;
-        other.now.load(Ordering::Relaxed) < other.rule.most
+        let limits = self.limits();
+        limits
+            .iter()
+            .any(|limit| limit.now.load(Ordering::Relaxed) < limit.rule.most)
     }
 
     /// Is nothing worked at?
@@ -341,6 +364,7 @@ mod tests {
     use super::*;
 
     const LATE: Duration = Duration::from_millis(100);
+    const A_LITTLE_LATE: Duration = Duration::from_millis(30);
     const VERY_LATE: Duration = Duration::from_secs(1);
     const IN_TIME: Duration = Duration::from_millis(2);
 
@@ -362,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_alone_says_what_it_is() {
+    fn method_and_path_alone_say_what_it_is() {
         for (path, class) in [
             ("/health", None),
             ("/ready", None),
@@ -376,14 +400,19 @@ mod tests {
             ("/webhooks/main/slot", Some(Class::Callback)),
             ("/return/fjord/x", Some(Class::Other)),
             ("/engine/fjord/shippingDetails", Some(Class::Other)),
-            ("/v1/payments", Some(Class::Other)),
+            ("/v1/payments", Some(Class::Reading)),
+            ("/v1", Some(Class::Reading)),
+            ("/v1x", Some(Class::Other)),
             ("/health/x", Some(Class::Other)),
             ("/", Some(Class::Other)),
             ("", Some(Class::Other)),
             ("//vipps/fjord/x/fjord-1", Some(Class::Other)),
         ] {
-            assert_eq!(Class::of(path), class, "{path}");
+            assert_eq!(Class::of(&Method::GET, path), class, "{path}");
         }
+        // Who begins or captures a payment does not only read.
+        let begins = Class::of(&Method::POST, "/v1/payments");
+        assert_eq!(begins, Some(Class::Other));
     }
 
     #[test]
@@ -391,6 +420,13 @@ mod tests {
         let load = Load::new();
         let full = [Class::Shipping, Class::Callback, Class::Other].map(|c| room(&load, c));
         assert_eq!(full, [2048, 2048, 1024]);
+        // Late for those who read, and in time for all others.
+        let under_way = fill(&load, Class::Reading);
+        load.looked(A_LITTLE_LATE);
+        assert!(load.is_too_much());
+        drop(under_way);
+        assert_eq!(room(&load, Class::Reading), 128);
+        assert_eq!(room(&load, Class::Other), 1024);
         // Late for the others, and in time for Vipps.
         let under_way = fill(&load, Class::Other);
         load.looked(LATE);
@@ -407,6 +443,7 @@ mod tests {
         for _ in 0..50 {
             load.looked(VERY_LATE);
         }
+        assert_eq!(room(&load, Class::Reading), 2);
         assert_eq!(room(&load, Class::Other), 32);
         assert_eq!(room(&load, Class::Callback), 256);
         assert_eq!(room(&load, Class::Shipping), 256);
@@ -416,16 +453,17 @@ mod tests {
     fn it_ends_when_the_load_ends() {
         let load = Load::new();
         load.looked(VERY_LATE);
-        let mut before = room(&load, Class::Other);
+        let mut before = room(&load, Class::Reading);
         let mut looks = 0;
         while load.is_too_much() {
             load.looked(IN_TIME);
-            let now = room(&load, Class::Other);
+            let now = room(&load, Class::Reading);
             assert!(now > before);
             (before, looks) = (now, looks + 1);
             assert!(looks < 20, "{now}");
         }
-        assert_eq!(before, 1024);
+        assert_eq!(before, 256);
+        assert_eq!(room(&load, Class::Other), 1024);
         assert_eq!(room(&load, Class::Callback), 2048);
     }
 

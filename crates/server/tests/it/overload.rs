@@ -59,7 +59,9 @@ async fn an_engine_that_asks_too_much_is_told_and_vipps_is_served() {
             "/vipps/nosuchshop/v2/payments/fjord-1001",
             StatusCode::NOT_FOUND,
         ),
-        ("/v1/payments", StatusCode::SERVICE_UNAVAILABLE),
+        ("/return/fjord/x", StatusCode::SERVICE_UNAVAILABLE),
+        // Who only reads has a limit of their own, and is asked for a key.
+        ("/v1/payments", StatusCode::UNAUTHORIZED),
     ] {
         assert_eq!(get(&service, path).await.status(), expected, "{path}");
     }
