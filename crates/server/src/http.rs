@@ -496,7 +496,7 @@ mod tests {
         let (door, _end, _stopping) = door();
         let routes = routes(&door);
         let under_way =
-            [Class::Other, Class::Reading].map(|class| worked_at(&door.load, class, 100));
+            [Class::Other, Class::Reading].map(|class| worked_at(&door.load, class, 60));
         door.load.looked(Duration::from_millis(60));
         for (path, kind, says) in [
             ("/v1/payments", "application/problem+json", "overloaded"),
