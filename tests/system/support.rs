@@ -16,7 +16,7 @@ use crate::ports::port;
 
 pub const MSN: &str = "123456";
 /// How long anything may take that does come about. Nothing waits for it without asking again.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Stage {
     pub simulator: Simulator,

@@ -2,6 +2,7 @@
 //! prints, logs, answers, reports or keeps is searched for them. What may be shown somewhere by
 //! design is named there, with its reason.
 
+mod collector;
 mod debug;
 mod engines;
 mod said;

@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -16,11 +17,13 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::collector::Collector;
 use super::{CLIENT_ID, Canaries, MSN, PHONE, personal, secret, tokens_in};
-use crate::support::Stage;
+use crate::support::{PATIENCE, Stage};
 
 struct House {
     stage: Stage,
+    collector: Collector,
     canaries: Canaries,
     api_key: String,
     api: &'static str,
@@ -88,6 +91,8 @@ impl House {
                 secret("old installation key")
             )
         });
+        let mut collector = Collector::start().await;
+        stage.environment.append(&mut collector.environment);
         let file = stage.folder.join("kasse.toml");
         std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
         stage.start().await;
@@ -99,6 +104,7 @@ impl House {
         canaries.add("admin token", admin["token"].as_str().unwrap());
         Self {
             stage,
+            collector,
             canaries,
             api_key,
             api,
@@ -386,6 +392,26 @@ impl House {
             .none_in("the return page", &body);
     }
 
+    /// The spans of what was done, the last look at a payment included.
+    async fn spans(&self, reference: &str) {
+        if !cfg!(feature = "otel") {
+            return;
+        }
+        let give_up = Instant::now() + PATIENCE;
+        let sent = loop {
+            let sent = self.collector.bodies();
+            let text = String::from_utf8_lossy(&sent);
+            if text.contains(reference) && text.contains("reconcile") {
+                break sent;
+            }
+            assert!(Instant::now() < give_up, "no spans come");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        self.canaries.none_in("the spans", &sent);
+        let text = String::from_utf8_lossy(&sent);
+        assert_eq!(tokens_in(&text), Vec::<&str>::new(), "the spans");
+    }
+
     /// What is on the disk. The journal has the customer, apart, and the address where a payment is
     /// paid: both are needed. It has no key of anybody's.
     async fn files(&self) {
@@ -475,6 +501,7 @@ async fn nothing_leaks(api: &'static str, log: &str) {
             }
         }
     }
+    house.spans(&waiting).await;
     house.stage.stop();
     let log = std::fs::read_to_string(house.stage.folder.join("log.txt")).unwrap();
     assert!(
