@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use url::Url;
@@ -66,10 +66,8 @@ impl From<Vec<Arc<dyn PaymentApi>>> for Wire {
 /// characters each. Longer ones are refused here, not cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct System {
-    name: String,
-    version: String,
-    plugin_name: String,
-    plugin_version: String,
+    /// Made once, and not for each request.
+    headers: [(HeaderName, HeaderValue); 4],
 }
 
 impl System {
@@ -83,43 +81,47 @@ impl System {
         plugin_name: impl Into<String>,
         plugin_version: impl Into<String>,
     ) -> Result<Self, Error> {
-        let system = Self {
-            name: name.into(),
-            version: version.into(),
-            plugin_name: plugin_name.into(),
-            plugin_version: plugin_version.into(),
-        };
-        for (header, value) in system.headers() {
-            let good = (1..=30).contains(&value.len())
-                && value
-                    .bytes()
-                    .all(|b| (0x21..0x7f).contains(&b) || b == b' ');
-            if !good {
-                return Err(Error::new(
-                    crate::ErrorKind::Configuration,
-                    crate::Who::Shop,
-                    "The system's names cannot be sent",
-                    format!(
-                        "{header} is \"{}\" ({} characters); Vipps takes 1 to 30 visible ASCII characters.",
-                        value.chars().take(60).collect::<String>(),
-                        value.chars().count()
-                    ),
-                    "Shorten it where the adapter sets it.",
-                ));
-            }
-        }
-        Ok(system)
+        Ok(Self {
+            headers: [
+                header("vipps-system-name", name.into())?,
+                header("vipps-system-version", version.into())?,
+                header("vipps-system-plugin-name", plugin_name.into())?,
+                header("vipps-system-plugin-version", plugin_version.into())?,
+            ],
+        })
     }
 
-    /// The headers and their values.
-    pub fn headers(&self) -> [(&'static str, &str); 4] {
-        [
-            ("vipps-system-name", &self.name),
-            ("vipps-system-version", &self.version),
-            ("vipps-system-plugin-name", &self.plugin_name),
-            ("vipps-system-plugin-version", &self.plugin_version),
-        ]
+    /// The headers and their values, as text.
+    pub fn headers(&self) -> [(&str, &str); 4] {
+        // What `new` takes is text.
+        self.headers
+            .each_ref()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()))
     }
+
+    /// The headers and their values, to be sent.
+    pub fn sent(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+}
+
+fn header(name: &'static str, value: String) -> Result<(HeaderName, HeaderValue), Error> {
+    let visible = |b: u8| (b' '..0x7f).contains(&b);
+    let good = (1..=30).contains(&value.len()) && value.bytes().all(visible);
+    if good && let Ok(sent) = HeaderValue::from_str(&value) {
+        return Ok((HeaderName::from_static(name), sent));
+    }
+    Err(Error::new(
+        crate::ErrorKind::Configuration,
+        crate::Who::Shop,
+        "The system's names cannot be sent",
+        format!(
+            "{name} is \"{}\" ({} characters); Vipps takes 1 to 30 visible ASCII characters.",
+            value.chars().take(60).collect::<String>(),
+            value.chars().count()
+        ),
+        "Shorten it where the adapter sets it.",
+    ))
 }
 
 /// Who calls Vipps: with which keys, on behalf of which system.

@@ -1,5 +1,6 @@
 //! Phone numbers of the Nordic countries, with their country code and never by guessing.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The Nordic country codes, how many digits follow, and which of them a mobile number begins with:
@@ -42,15 +43,18 @@ impl Msisdn {
         if text.len() > 60 {
             return None;
         }
-        let text = text.trim().replace("(0)", "");
+        let mut text = Cow::Borrowed(text.trim());
+        if text.contains('(') {
+            text = text.replace("(0)", "").into();
+        }
         let (international, rest) = match text.strip_prefix('+') {
             Some(rest) => (true, rest),
             None => match text.strip_prefix("00") {
                 Some(rest) => (true, rest),
-                None => (false, text.as_str()),
+                None => (false, &*text),
             },
         };
-        let mut digits = String::new();
+        let mut digits = String::with_capacity(rest.len());
         for sign in rest.chars() {
             match sign {
                 '0'..='9' => digits.push(sign),
@@ -64,16 +68,14 @@ impl Msisdn {
         }
         let (code, lengths, mobile) = NORDIC.iter().find(|(code, ..)| digits.starts_with(code))?;
         let national = digits.get(code.len()..)?;
-        let trunk = matches!(*code, "46" | "358");
-        let national = match national.strip_prefix('0') {
-            Some(rest) if trunk => rest,
-            _ => national,
-        };
-        let whole = format!("{code}{national}");
+        if national.starts_with('0') && matches!(*code, "46" | "358") {
+            digits.remove(code.len());
+        }
+        let national = digits.get(code.len()..)?;
         let fits = lengths.contains(&national.len())
-            && DIGITS.contains(&whole.len())
+            && DIGITS.contains(&digits.len())
             && national.starts_with(|first| mobile.contains(first));
-        fits.then_some(Self(whole))
+        fits.then_some(Self(digits))
     }
 
     /// The digits.

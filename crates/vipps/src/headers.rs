@@ -11,12 +11,16 @@ const MSN: HeaderName = HeaderName::from_static("merchant-serial-number");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// More headers than any request has: its map is not made larger while they are added.
+const MOST: usize = 12;
+
 /// Adds who calls: subscription key, sales unit, system and plugin.
 pub(crate) fn identify<B>(request: &mut Request<B>, caller: &Caller) -> Result<(), Error> {
+    request.headers_mut().reserve(MOST);
     secret(request, SUBSCRIPTION_KEY, &caller.account.subscription_key)?;
     plain(request, MSN, caller.account.msn.as_str())?;
-    for (name, text) in caller.system.headers() {
-        plain(request, HeaderName::from_static(name), text)?;
+    for (name, value) in caller.system.sent() {
+        request.headers_mut().insert(name.clone(), value.clone());
     }
     Ok(())
 }

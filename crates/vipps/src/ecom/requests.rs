@@ -301,15 +301,14 @@ fn mobile_number(buyer: &Buyer) -> Option<String> {
         return None;
     }
     // The separators that people and shops use; U+00A0 is the space that does not break.
-    let bare: String = phone
-        .chars()
-        .filter(|c| {
-            !matches!(
-                c,
-                ' ' | '\u{a0}' | '\u{202f}' | '-' | '.' | '(' | ')' | '\t'
-            )
-        })
-        .collect();
+    let separator = |c: char| {
+        matches!(
+            c,
+            ' ' | '\u{a0}' | '\u{202f}' | '-' | '.' | '(' | ')' | '\t'
+        )
+    };
+    let mut bare = String::with_capacity(phone.len());
+    bare.extend(phone.chars().filter(|c| !separator(*c)));
     let national = bare
         .strip_prefix("+47")
         .or_else(|| bare.strip_prefix("0047"))

@@ -6,6 +6,7 @@
 //! prices of deliveries too. What no web shop uses is left out: QR codes, push messages, data of
 //! airlines, customers at a till.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -85,16 +86,12 @@ pub fn create(caller: &Caller, what: &Initiation) -> Result<Request<Bytes>, Erro
         ReceiptWish::AtCreate => Some(receipt(order)?),
         ReceiptWish::Off | ReceiptWish::Afterwards => None,
     };
+    let phone = order.buyer.phone.as_deref().and_then(Msisdn::read);
     let body = Create {
         amount: order.amount,
-        customer: order
-            .buyer
-            .phone
-            .as_deref()
-            .and_then(Msisdn::read)
-            .map(|number| Customer {
-                phone_number: number.as_str().to_owned(),
-            }),
+        customer: phone.as_ref().map(|number| Customer {
+            phone_number: number.as_str(),
+        }),
         minimum_user_age: wishes.minimum_age,
         payment_method: PaymentMethod {
             kind: match wishes.method {
@@ -218,7 +215,7 @@ pub fn force_approve(
     }
     let body = Approve {
         customer: Customer {
-            phone_number: phone.to_owned(),
+            phone_number: phone,
         },
     };
     let path = format!("/epayment/v1/test/payments/{reference}/approve");
@@ -373,13 +370,14 @@ fn return_url(what: &Initiation) -> Result<&str, Error> {
 }
 
 /// The text in 3 to 100 characters. Vipps counts them as UTF-16 does: an emoji is two.
-fn description(text: &str) -> String {
-    if text.chars().count() < SHORTEST_TEXT {
-        return format!("Order {text}");
+fn description(text: &str) -> Cow<'_, str> {
+    if text.chars().take(SHORTEST_TEXT).count() < SHORTEST_TEXT {
+        return format!("Order {text}").into();
     }
+    // Nothing has more units than bytes.
     let units = |text: &str| text.encode_utf16().count();
-    if units(text) <= LONGEST_TEXT {
-        return text.to_owned();
+    if text.len() <= LONGEST_TEXT || units(text) <= LONGEST_TEXT {
+        return text.into();
     }
     let mut cut = String::new();
     for c in text.chars() {
@@ -389,7 +387,7 @@ fn description(text: &str) -> String {
         cut.push(c);
     }
     cut.push('…');
-    cut
+    cut.into()
 }
 
 /// What the customer is asked to share, in an order that is always the same.
@@ -466,7 +464,7 @@ fn path(reference: &Reference, operation: &str) -> String {
 struct Create<'a> {
     amount: Money,
     #[serde(skip_serializing_if = "Option::is_none")]
-    customer: Option<Customer>,
+    customer: Option<Customer<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     minimum_user_age: Option<u8>,
     payment_method: PaymentMethod,
@@ -477,7 +475,7 @@ struct Create<'a> {
     user_flow: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
-    payment_description: String,
+    payment_description: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<Receipt<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -490,8 +488,8 @@ struct Create<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Customer {
-    phone_number: String,
+struct Customer<'a> {
+    phone_number: &'a str,
 }
 
 #[derive(Serialize)]
@@ -570,6 +568,6 @@ struct Cancel {
 }
 
 #[derive(Serialize)]
-struct Approve {
-    customer: Customer,
+struct Approve<'a> {
+    customer: Customer<'a>,
 }
