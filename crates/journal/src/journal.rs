@@ -35,6 +35,7 @@ pub struct SqliteJournal {
     // so it has to be the one that writes; then others may have the folder.
     readers: Readers,
     writer: WriterHandle,
+    leases: Leases,
     _folder: Folder,
 }
 
@@ -56,15 +57,14 @@ impl SqliteJournal {
         // What was erased before a crash leaves the log now. Nobody reads yet.
         truncate_log(&writing)?;
         let readers = Readers::start(&database)?;
-        let writer = WriterHandle::start(writing, Leases::new(opened)).map_err(|source| {
-            OpenError::Files {
-                path: database,
-                source,
-            }
+        let writer = WriterHandle::start(writing).map_err(|source| OpenError::Files {
+            path: database,
+            source,
         })?;
         Ok(Self {
             readers,
             writer,
+            leases: Leases::new(opened),
             _folder: folder,
         })
     }
@@ -97,7 +97,8 @@ fn count_opening(connection: &Connection) -> Result<u32, OpenError> {
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn write(&self, batch: Batch) -> Result<(), JournalError> {
-        self.writer.write(batch).await
+        let pin = self.leases.pin(batch.leases)?;
+        self.writer.write(batch.writes, pin).await
     }
 
     async fn acquire(
@@ -106,7 +107,7 @@ impl Journal for SqliteJournal {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Lease>, JournalError> {
-        self.writer.acquire(key.clone(), now, until).await
+        Ok(self.leases.acquire(key, now, until))
     }
 
     async fn anyone_holds(
@@ -114,7 +115,7 @@ impl Journal for SqliteJournal {
         beginning: &LeaseKey,
         now: Timestamp,
     ) -> Result<bool, JournalError> {
-        self.writer.anyone_holds(beginning.clone(), now).await
+        Ok(self.leases.anyone_holds(beginning, now))
     }
 
     async fn count(
@@ -135,7 +136,8 @@ impl Journal for SqliteJournal {
     }
 
     async fn release(&self, lease: Lease) -> Result<(), JournalError> {
-        self.writer.release(lease).await
+        self.leases.release(&lease);
+        Ok(())
     }
 
     async fn payment(&self, id: &PaymentId) -> Result<Option<Payment>, JournalError> {

@@ -10,7 +10,7 @@
 //! write-ahead log lets both go on.
 //!
 //! The folder is locked to one process (`folder`). That is why leases can be kept in memory
-//! (`leases`): nobody else can take one.
+//! (`leases`): nobody else can take one. A batch's are pinned until it is committed.
 
 mod apply;
 mod calls;

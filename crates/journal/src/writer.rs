@@ -1,8 +1,8 @@
 //! The thread that writes.
 //!
 //! It takes all messages that wait, does them in their order, commits once, and then answers them
-//! all. Each batch has a savepoint of its own; one that conflicts is rolled back to it. Leases are
-//! taken, checked and given back in the same order as the batches are done: see [`crate::leases`].
+//! all. Each batch has a savepoint of its own; one that conflicts is rolled back to it. A batch comes
+//! with its leases checked and pinned; they stay so until it is committed: see [`crate::leases`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,14 +11,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kasse_core::journal::{Batch, JournalError, Lease, LeaseKey, Write};
+use kasse_core::journal::{JournalError, Write};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::apply::apply;
 use crate::calls::Call;
 use crate::error::{closed, journal_error};
-use crate::leases::Leases;
+use crate::leases::Pin;
 
 /// So many messages in one commit at the most: the first of them waits for the last.
 const MOST: usize = 256;
@@ -29,23 +29,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// What is asked of the writer.
 enum Message {
     Write {
-        batch: Batch,
+        writes: Vec<Write>,
+        pin: Pin,
         answer: oneshot::Sender<Result<(), JournalError>>,
-    },
-    Acquire {
-        key: LeaseKey,
-        now: Timestamp,
-        until: Timestamp,
-        answer: oneshot::Sender<Option<Lease>>,
-    },
-    Release {
-        lease: Lease,
-        answer: oneshot::Sender<()>,
-    },
-    AnyoneHolds {
-        beginning: LeaseKey,
-        now: Timestamp,
-        answer: oneshot::Sender<bool>,
     },
     Count {
         call: Call,
@@ -65,9 +51,9 @@ pub(crate) struct WriterHandle {
 }
 
 impl WriterHandle {
-    pub(crate) fn start(connection: Connection, leases: Leases) -> std::io::Result<Self> {
+    pub(crate) fn start(connection: Connection) -> std::io::Result<Self> {
         let (messages, waiting) = channel();
-        let mut writer = Writer::new(connection, leases);
+        let mut writer = Writer::new(connection);
         let commits = Arc::clone(&writer.commits);
         let thread = std::thread::Builder::new()
             .name("journal-write".to_owned())
@@ -79,40 +65,14 @@ impl WriterHandle {
         })
     }
 
-    pub(crate) async fn write(&self, batch: Batch) -> Result<(), JournalError> {
-        self.ask(|answer| Message::Write { batch, answer }).await?
-    }
-
-    pub(crate) async fn acquire(
-        &self,
-        key: LeaseKey,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Option<Lease>, JournalError> {
-        self.ask(|answer| Message::Acquire {
-            key,
-            now,
-            until,
+    /// Does what belongs together, under the leases that are pinned for it.
+    pub(crate) async fn write(&self, writes: Vec<Write>, pin: Pin) -> Result<(), JournalError> {
+        self.ask(|answer| Message::Write {
+            writes,
+            pin,
             answer,
         })
-        .await
-    }
-
-    pub(crate) async fn release(&self, lease: Lease) -> Result<(), JournalError> {
-        self.ask(|answer| Message::Release { lease, answer }).await
-    }
-
-    pub(crate) async fn anyone_holds(
-        &self,
-        beginning: LeaseKey,
-        now: Timestamp,
-    ) -> Result<bool, JournalError> {
-        self.ask(|answer| Message::AnyoneHolds {
-            beginning,
-            now,
-            answer,
-        })
-        .await
+        .await?
     }
 
     pub(crate) async fn count(&self, call: Call) -> Counted {
@@ -151,15 +111,11 @@ enum Answer {
         oneshot::Sender<Result<(), JournalError>>,
         Result<(), JournalError>,
     ),
-    Lease(oneshot::Sender<Option<Lease>>, Option<Lease>),
-    Released(oneshot::Sender<()>),
-    Held(oneshot::Sender<bool>, bool),
     Counted(oneshot::Sender<Counted>, Counted),
 }
 
 struct Writer {
     connection: Connection,
-    leases: Leases,
     commits: Arc<AtomicU64>,
     /// Something was erased and may still be in the log.
     erased: bool,
@@ -168,10 +124,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(connection: Connection, leases: Leases) -> Self {
+    fn new(connection: Connection) -> Self {
         Self {
             connection,
-            leases,
             commits: Arc::default(),
             erased: false,
             failed: false,
@@ -200,31 +155,17 @@ impl Writer {
     /// Does the messages, commits, and answers.
     fn group(&mut self, messages: Vec<Message>) {
         let mut answers = Vec::with_capacity(messages.len());
+        let mut pins = Vec::new();
         for message in messages {
             match message {
-                Message::Write { batch, answer } => {
-                    let result = self.batch(&batch, &mut answers);
+                Message::Write {
+                    writes,
+                    pin,
+                    answer,
+                } => {
+                    let result = self.batch(&writes, &mut answers);
                     answers.push(Answer::Write(answer, result));
-                }
-                Message::Acquire {
-                    key,
-                    now,
-                    until,
-                    answer,
-                } => {
-                    answers.push(Answer::Lease(answer, self.leases.acquire(key, now, until)));
-                }
-                Message::Release { lease, answer } => {
-                    self.leases.release(&lease);
-                    answers.push(Answer::Released(answer));
-                }
-                Message::AnyoneHolds {
-                    beginning,
-                    now,
-                    answer,
-                } => {
-                    let held = self.leases.anyone_holds(&beginning, now);
-                    answers.push(Answer::Held(answer, held));
+                    pins.push(pin);
                 }
                 Message::Count { call, answer } => {
                     let counted = self.savepoint(&mut answers, |db| call.count(db));
@@ -233,38 +174,28 @@ impl Writer {
             }
         }
         self.commit(&mut answers);
+        // Before the answers: who has one, and gives its lease back, has given it back.
+        drop(pins);
         self.tidy();
         for answer in answers {
-            // One who does not wait any more has what they asked for all the same, but for a lease:
-            // nobody would give it back.
+            // One who does not wait any more has what they asked for all the same.
             match answer {
                 Answer::Write(answer, result) => drop(answer.send(result)),
-                Answer::Lease(answer, lease) => {
-                    if let Err(Some(lease)) = answer.send(lease) {
-                        self.leases.release(&lease);
-                    }
-                }
-                Answer::Released(answer) => drop(answer.send(())),
-                Answer::Held(answer, held) => drop(answer.send(held)),
                 Answer::Counted(answer, counted) => drop(answer.send(counted)),
             }
         }
     }
 
     /// Does one batch in the group's transaction. On an error nothing of it is left there.
-    fn batch(&mut self, batch: &Batch, before: &mut [Answer]) -> Result<(), JournalError> {
-        if let Some(lost) = batch.leases.iter().find(|lease| !self.leases.holds(lease)) {
-            return Err(JournalError::LeaseLost(lost.key.clone()));
-        }
-        if batch.writes.is_empty() {
+    fn batch(&mut self, writes: &[Write], before: &mut [Answer]) -> Result<(), JournalError> {
+        if writes.is_empty() {
             return Ok(());
         }
         let result = self.savepoint(before, |connection| {
-            let mut writes = batch.writes.iter();
-            writes.try_for_each(|write| apply(connection, write))
+            writes.iter().try_for_each(|write| apply(connection, write))
         });
         let erases = |write: &Write| matches!(write, Write::Erase(_));
-        if result.is_ok() && batch.writes.iter().any(erases) {
+        if result.is_ok() && writes.iter().any(erases) {
             self.erased = true;
         }
         result
@@ -386,6 +317,7 @@ mod tests {
     use kasse_core::{PaymentId, Reference};
 
     use super::*;
+    use crate::leases::Leases;
 
     type Waiting = oneshot::Receiver<Result<(), JournalError>>;
 
@@ -393,7 +325,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("PRAGMA foreign_keys = 1").unwrap();
         crate::schema::migrate(&mut connection, Path::new("file")).unwrap();
-        Writer::new(connection, Leases::new(1))
+        Writer::new(connection)
     }
 
     /// A payment, by way of JSON: what is not told here does not matter here.
@@ -415,8 +347,12 @@ mod tests {
 
     fn insert(reference: &str, filler: usize) -> (Message, Waiting) {
         let (answer, waiting) = oneshot::channel();
-        let batch = Batch::default().with(Write::Insert(payment(reference, filler)));
-        (Message::Write { batch, answer }, waiting)
+        let message = Message::Write {
+            writes: vec![Write::Insert(payment(reference, filler))],
+            pin: Leases::new(1).pin(Vec::new()).unwrap(),
+            answer,
+        };
+        (message, waiting)
     }
 
     fn has(writer: &Writer, reference: &str) -> bool {
@@ -451,54 +387,6 @@ mod tests {
             assert_eq!(exists, number % 10 == 9, "{number}: {result:?}");
             assert_eq!(result.is_ok(), !exists, "{number}: {result:?}");
         }
-    }
-
-    #[test]
-    fn a_lease_is_lost_in_the_order_of_the_messages() {
-        let mut writer = writer();
-        let key = LeaseKey::payment(&payment("acme-1001", 1).id);
-        let now = Timestamp::UNIX_EPOCH;
-        let until = "1970-01-01T00:01:00Z".parse().unwrap();
-        let lease = writer.leases.acquire(key.clone(), now, until).unwrap();
-        let under = |reference: &str| {
-            let (answer, waiting) = oneshot::channel();
-            let batch = Batch::under(&lease).with(Write::Insert(payment(reference, 1)));
-            (Message::Write { batch, answer }, waiting)
-        };
-        let (before, mut before_answer) = under("acme-1001");
-        let (answer, mut taken) = oneshot::channel();
-        let take = Message::Acquire {
-            key,
-            now: until,
-            until: Timestamp::MAX,
-            answer,
-        };
-        let (after, mut after_answer) = under("acme-1002");
-        writer.group(vec![before, take, after]);
-        assert_eq!(before_answer.try_recv().unwrap(), Ok(()));
-        assert!(taken.try_recv().unwrap().is_some());
-        assert!(matches!(
-            after_answer.try_recv().unwrap(),
-            Err(JournalError::LeaseLost(_))
-        ));
-        assert!(has(&writer, "acme-1001") && !has(&writer, "acme-1002"));
-    }
-
-    #[test]
-    fn a_lease_that_nobody_waits_for_is_free_again() {
-        let mut writer = writer();
-        let key = LeaseKey::payment(&payment("acme-1001", 1).id);
-        let now = Timestamp::UNIX_EPOCH;
-        let (answer, gone) = oneshot::channel();
-        drop(gone);
-        let take = Message::Acquire {
-            key: key.clone(),
-            now,
-            until: Timestamp::MAX,
-            answer,
-        };
-        writer.group(vec![take]);
-        assert!(writer.leases.acquire(key, now, Timestamp::MAX).is_some());
     }
 
     #[test]

@@ -319,11 +319,6 @@ impl LeaseKey {
         Self(format!("webhooks {msn} {base}"))
     }
 
-    /// For nothing: nobody holds it.
-    pub(crate) fn nobodys() -> Self {
-        Self("nobody\n".to_owned())
-    }
-
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
