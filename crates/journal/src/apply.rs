@@ -104,44 +104,58 @@ fn insert(connection: &Connection, payment: &Payment) -> Result<(), JournalError
         INSERT INTO payments
             (account, reference, shop, order_id, attempt, state, created, next_look, doc, capture_by)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-    put_payment(connection, SQL, payment).map(drop)
+    put_payment(connection, &[SQL], payment).map(drop)
 }
 
+/// What mostly stays as it is stands in most of the indexes, and SQLite writes each anew whose columns
+/// are set, whatever they are set to. So where it has stayed it is not set.
 fn update(connection: &Connection, payment: &Payment) -> Result<(), JournalError> {
-    const SQL: &str = "
+    const WHERE_THE_REST_STAYS: &str = "
+        UPDATE payments SET next_look = ?8, doc = ?9, capture_by = ?10
+        WHERE account = ?1 AND reference = ?2
+            AND shop = ?3 AND order_id = ?4 AND attempt = ?5 AND state = ?6 AND created = ?7";
+    const ALL: &str = "
         UPDATE payments
         SET shop = ?3, order_id = ?4, attempt = ?5, state = ?6, created = ?7, next_look = ?8,
             doc = ?9, capture_by = ?10
         WHERE account = ?1 AND reference = ?2";
-    match put_payment(connection, SQL, payment)? {
+    match put_payment(connection, &[WHERE_THE_REST_STAYS, ALL], payment)? {
         0 => Err(not_there(&payment.id)),
         _ => Ok(()),
     }
 }
 
+/// Runs the statements until one has changed a row, and says how many it changed.
 fn put_payment(
     connection: &Connection,
-    sql: &str,
+    statements: &[&str],
     payment: &Payment,
 ) -> Result<usize, JournalError> {
     let row = Row::of("payment", &payment.id, &payment.id);
-    row.execute(
-        connection,
-        sql,
-        params![
+    let state = state(&payment.state)?;
+    let (created, next_look) = (time(payment.created), payment.next_look.map(time));
+    // The personal data is not part of the document: `Payment` leaves it out.
+    let document = document(&row.name, payment)?;
+    let capture_by = payment.capture_ends().map(time);
+    for sql in statements {
+        let params = params![
             payment.id.account.as_str(),
             payment.id.reference.as_str(),
             payment.order.shop.as_str(),
             payment.order.order.as_str(),
             payment.attempt,
-            state(&payment.state)?,
-            time(payment.created),
-            payment.next_look.map(time),
-            // The personal data is not part of the document: `Payment` leaves it out.
-            document(&row.name, payment)?,
-            payment.capture_ends().map(time),
-        ],
-    )
+            state,
+            created,
+            next_look,
+            document,
+            capture_by,
+        ];
+        match row.execute(connection, sql, params)? {
+            0 => {}
+            changed => return Ok(changed),
+        }
+    }
+    Ok(0)
 }
 
 fn append(connection: &Connection, event: &PaymentEvent) -> Result<(), JournalError> {
