@@ -4,7 +4,7 @@
 //!
 //! # How SQLite's keeps its promises
 //! One thread owns the connection that writes (`writer`). It takes all batches that wait, does
-//! each in a savepoint of its own, commits them together, and only then answers: a batch that was
+//! each whole or not at all, commits them together, and only then answers: a batch that was
 //! answered is on the disk, and many that come at once cost one sync. A batch that conflicts is
 //! rolled back alone. Reading goes beside it, on connections of its own (`readers`): SQLite's
 //! write-ahead log lets both go on.

@@ -1,8 +1,9 @@
 //! The thread that writes.
 //!
-//! It takes all messages that wait, does them in their order, commits once, and then answers them
-//! all. Each batch has a savepoint of its own; one that conflicts is rolled back to it. A batch comes
-//! with its leases checked and pinned; they stay so until it is committed: see [`crate::leases`].
+//! It does all messages that wait in their order, commits once, and then answers them all. Each
+//! batch can be rolled back alone, if it conflicts: to a savepoint of its own, or where it is the
+//! first of the transaction, to its beginning. A batch comes with its leases checked and pinned;
+//! they stay so until it is committed: see [`crate::leases`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -143,8 +144,9 @@ impl Writer {
             };
             match first {
                 Ok(first) => {
+                    // Looked for one after the other: what comes while the first are done is among them.
                     let more = waiting.try_iter().take(MOST - 1);
-                    self.group(std::iter::once(first).chain(more).collect());
+                    self.group(std::iter::once(first).chain(more));
                 }
                 Err(RecvTimeoutError::Timeout) => self.tidy(),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -153,8 +155,8 @@ impl Writer {
     }
 
     /// Does the messages, commits, and answers.
-    fn group(&mut self, messages: Vec<Message>) {
-        let mut answers = Vec::with_capacity(messages.len());
+    fn group(&mut self, messages: impl IntoIterator<Item = Message>) {
+        let mut answers = Vec::new();
         let mut pins = Vec::new();
         for message in messages {
             match message {
@@ -168,7 +170,7 @@ impl Writer {
                     pins.push(pin);
                 }
                 Message::Count { call, answer } => {
-                    let counted = self.savepoint(&mut answers, |db| call.count(db));
+                    let counted = self.whole(&mut answers, |db| call.count(db));
                     answers.push(Answer::Counted(answer, counted));
                 }
             }
@@ -191,7 +193,7 @@ impl Writer {
         if writes.is_empty() {
             return Ok(());
         }
-        let result = self.savepoint(before, |connection| {
+        let result = self.whole(before, |connection| {
             writes.iter().try_for_each(|write| apply(connection, write))
         });
         let erases = |write: &Write| matches!(write, Write::Erase(_));
@@ -202,23 +204,31 @@ impl Writer {
     }
 
     /// Does something in the group's transaction, whole or not at all.
-    fn savepoint<T>(
+    fn whole<T>(
         &mut self,
         before: &mut [Answer],
         work: impl FnOnce(&Connection) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
-        if self.connection.is_autocommit() {
-            self.sql("BEGIN IMMEDIATE")?;
-        }
-        let result = self.sql("SAVEPOINT batch").and_then(|()| {
+        // The first of a transaction is alone in it: if it fails, the whole is rolled back.
+        let first = self.connection.is_autocommit();
+        let begun = self.sql(if first {
+            "BEGIN IMMEDIATE"
+        } else {
+            "SAVEPOINT batch"
+        });
+        let result = begun.and_then(|()| {
             let done = work(&self.connection)?;
-            self.sql("RELEASE batch")?;
+            if !first {
+                self.sql("RELEASE batch")?;
+            }
             Ok(done)
         });
         if let Err(error) = &result {
             // A full disk or an I/O error can end the whole transaction: then what the group did
             // before is undone too, and its batches are told so.
-            if self.connection.is_autocommit()
+            if first {
+                self.roll_back();
+            } else if self.connection.is_autocommit()
                 || self.sql("ROLLBACK TO batch").is_err()
                 || self.sql("RELEASE batch").is_err()
             {
@@ -248,11 +258,7 @@ impl Writer {
 
     /// Ends the transaction without it, and turns the answers of what it did.
     fn undo(&mut self, answers: &mut [Answer], error: &JournalError) {
-        if !self.connection.is_autocommit()
-            && let Err(error) = self.sql("ROLLBACK")
-        {
-            tracing::error!(%error, "the journal's transaction cannot be rolled back");
-        }
+        self.roll_back();
         let why = match error {
             JournalError::Unavailable(_) | JournalError::Corrupt(_) => error.clone(),
             other => JournalError::Unavailable(other.to_string()),
@@ -263,6 +269,14 @@ impl Writer {
                 Answer::Counted(_, counted @ Ok(None)) => *counted = Err(why.clone()),
                 _ => {}
             }
+        }
+    }
+
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.sql("ROLLBACK")
+        {
+            tracing::error!(%error, "the journal's transaction cannot be rolled back");
         }
     }
 
