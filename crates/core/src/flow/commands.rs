@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Flow, add_note, busy, pace, unknown_payment};
+use super::{Boxed, Flow, add_note, busy, pace, unknown_payment};
 use crate::api::{ApiError, Asked, Cancellation, Meaning, Modification};
 use crate::context::{Context, span};
 use crate::error::{Error, ErrorKind, Who};
@@ -147,25 +147,32 @@ impl Flow {
         }
     }
 
-    async fn command(&self, cx: &Context, target: &Target, wish: Wish<'_>) -> Outcome {
-        let result = async {
-            let payment = self.target(target).await?;
-            let wait = Duration::from_secs(10);
-            let key = LeaseKey::payment(&payment.id);
-            let Some(lease) = self.lease(cx, key, wait).await? else {
-                return Err(busy(&payment.id.reference));
+    fn command<'a>(
+        &'a self,
+        cx: &'a Context,
+        target: &'a Target,
+        wish: Wish<'a>,
+    ) -> Boxed<'a, Outcome> {
+        Box::pin(async move {
+            let result = async {
+                let payment = self.target(target).await?;
+                let wait = Duration::from_secs(10);
+                let key = LeaseKey::payment(&payment.id);
+                let Some(lease) = self.lease(cx, key, wait).await? else {
+                    return Err(busy(&payment.id.reference));
+                };
+                let caller = target.key.as_ref();
+                let outcome = self
+                    .command_leased(cx, &lease, &payment.id, wish, caller)
+                    .await;
+                self.release(lease).await;
+                outcome
             };
-            let caller = target.key.as_ref();
-            let outcome = self
-                .command_leased(cx, &lease, &payment.id, wish, caller)
-                .await;
-            self.release(lease).await;
-            outcome
-        };
-        match result.await {
-            Ok(outcome) => outcome,
-            Err(error) => Outcome::Refused(error),
-        }
+            match result.await {
+                Ok(outcome) => outcome,
+                Err(error) => Outcome::Refused(error),
+            }
+        })
     }
 
     async fn command_leased(
@@ -362,22 +369,24 @@ impl Flow {
     }
 
     /// Cancels for a reason of our own, under a lease that is held.
-    pub(super) async fn cancel_leased(
-        &self,
-        cx: &Context,
-        lease: &Lease,
+    pub(super) fn cancel_leased<'a>(
+        &'a self,
+        cx: &'a Context,
+        lease: &'a Lease,
         payment: Payment,
         why: CancelReason,
-    ) -> Result<Payment, Error> {
-        match self
-            .command_leased(cx, lease, &payment.id, Wish::Cancel(why), None)
-            .await?
-        {
-            Outcome::Done(payment) | Outcome::Pending(payment) | Outcome::Started(payment) => {
-                Ok(*payment)
+    ) -> Boxed<'a, Result<Payment, Error>> {
+        Box::pin(async move {
+            match self
+                .command_leased(cx, lease, &payment.id, Wish::Cancel(why), None)
+                .await?
+            {
+                Outcome::Done(payment) | Outcome::Pending(payment) | Outcome::Started(payment) => {
+                    Ok(*payment)
+                }
+                Outcome::Refused(error) => Err(error),
             }
-            Outcome::Refused(error) => Err(error),
-        }
+        })
     }
 
     /// Cancels for a reason of our own.
@@ -560,39 +569,45 @@ impl Flow {
     }
 
     /// Sends a command again that is due, if nobody is at its payment.
-    pub(super) async fn resume(&self, cx: &Context, command: &Command) -> Result<(), Error> {
-        if matches!(command.verb, CommandVerb::Describe { .. }) {
-            return self.describe(cx, command).await;
-        }
-        let id = &command.payment;
-        let Some(lease) = self
-            .lease(cx, LeaseKey::payment(id), Duration::ZERO)
-            .await?
-        else {
-            return Ok(());
-        };
-        let result = async {
-            let journal = &self.inner.journal;
-            // As it is now, under the lease: somebody may have ended it.
-            let commands = journal.commands(id).await?;
-            let Some(command) = commands
-                .into_iter()
-                .find(|c| c.id == command.id && c.is_open())
+    pub(super) fn resume<'a>(
+        &'a self,
+        cx: &'a Context,
+        command: &'a Command,
+    ) -> Boxed<'a, Result<(), Error>> {
+        Box::pin(async move {
+            if matches!(command.verb, CommandVerb::Describe { .. }) {
+                return self.describe(cx, command).await;
+            }
+            let id = &command.payment;
+            let Some(lease) = self
+                .lease(cx, LeaseKey::payment(id), Duration::ZERO)
+                .await?
             else {
                 return Ok(());
             };
-            let found = journal.payment(id).await?;
-            let payment = found.ok_or_else(|| unknown_payment(&id.reference))?;
-            if matches!(command.verb, CommandVerb::Initiate { .. }) {
-                return self.resume_initiate(cx, &lease, payment, command).await;
+            let result = async {
+                let journal = &self.inner.journal;
+                // As it is now, under the lease: somebody may have ended it.
+                let commands = journal.commands(id).await?;
+                let Some(command) = commands
+                    .into_iter()
+                    .find(|c| c.id == command.id && c.is_open())
+                else {
+                    return Ok(());
+                };
+                let found = journal.payment(id).await?;
+                let payment = found.ok_or_else(|| unknown_payment(&id.reference))?;
+                if matches!(command.verb, CommandVerb::Initiate { .. }) {
+                    return self.resume_initiate(cx, &lease, payment, command).await;
+                }
+                self.drive(cx, &lease, payment, command, true)
+                    .await
+                    .map(|_| ())
             }
-            self.drive(cx, &lease, payment, command, true)
-                .await
-                .map(|_| ())
-        }
-        .await;
-        self.release(lease).await;
-        result
+            .await;
+            self.release(lease).await;
+            result
+        })
     }
 
     /// Brings a journaled command to its end, or as near as can be now. `resumed`: it may have been

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::commands::{new_command, state_word};
 use super::reconcile::{Audience, News, announce};
-use super::{Entry, Flow, pace};
+use super::{Boxed, Entry, Flow, pace};
 use crate::api::{ApiError, Asked, Initiation, Meaning, PaymentApi, Urls};
 use crate::context::{Context, after, span};
 use crate::error::{Error, ErrorKind, Who};
@@ -40,54 +40,56 @@ const REFERENCES: u32 = 10;
 
 impl Flow {
     /// See [`crate::PaymentProvider::initiate`].
-    pub async fn initiate(&self, cx: &Context, what: Initiate) -> Outcome {
-        let at = what.order.at.clone();
-        let result = async {
-            what.order.check()?;
-            let entry = self.entry(&at.shop)?;
-            let api = self.api(entry.shop.api)?;
-            let amount = what.order.amount;
-            let Some(taken) = api.amounts(amount.currency) else {
-                return Err(Error::invalid(
-                    format!("Order {} cannot be paid", at.order),
-                    format!(
-                        "its currency is {}, which this sales unit does not take.",
-                        what.order.amount.currency
-                    ),
-                    "Offer Vipps only for orders in the sales unit's currency.",
-                ));
-            };
-            if !taken.contains(&amount.minor) {
-                let (bound, than) = if amount.minor < *taken.start() {
-                    (*taken.start(), "no less")
-                } else {
-                    (*taken.end(), "no more")
+    pub fn initiate<'a>(&'a self, cx: &'a Context, what: Initiate) -> Boxed<'a, Outcome> {
+        Box::pin(async move {
+            let at = what.order.at.clone();
+            let result = async {
+                what.order.check()?;
+                let entry = self.entry(&at.shop)?;
+                let api = self.api(entry.shop.api)?;
+                let amount = what.order.amount;
+                let Some(taken) = api.amounts(amount.currency) else {
+                    return Err(Error::invalid(
+                        format!("Order {} cannot be paid", at.order),
+                        format!(
+                            "its currency is {}, which this sales unit does not take.",
+                            what.order.amount.currency
+                        ),
+                        "Offer Vipps only for orders in the sales unit's currency.",
+                    ));
                 };
-                let bound = Money::new(bound, amount.currency);
-                return Err(Error::invalid(
-                    format!("Order {} cannot be paid", at.order),
-                    format!("its amount is {amount}, and Vipps takes {than} than {bound}."),
-                    "Offer Vipps only for orders that it takes.",
-                ));
+                if !taken.contains(&amount.minor) {
+                    let (bound, than) = if amount.minor < *taken.start() {
+                        (*taken.start(), "no less")
+                    } else {
+                        (*taken.end(), "no more")
+                    };
+                    let bound = Money::new(bound, amount.currency);
+                    return Err(Error::invalid(
+                        format!("Order {} cannot be paid", at.order),
+                        format!("its amount is {amount}, and Vipps takes {than} than {bound}."),
+                        "Offer Vipps only for orders that it takes.",
+                    ));
+                }
+                entry.shop.wishes.check(what.order.express)?;
+                let wait = Duration::from_secs(10);
+                let stale = if crate::mutants::on("not-read-again") {
+                    Some(self.inner.journal.payments_of(&at).await?)
+                } else {
+                    None
+                };
+                let Some(lease) = self.lease(cx, LeaseKey::order(&at), wait).await? else {
+                    return Err(under_way(&at));
+                };
+                let outcome = self.initiate_leased(cx, &lease, &entry, what, stale).await;
+                self.release(lease).await;
+                outcome
+            };
+            match result.await {
+                Ok(outcome) => outcome,
+                Err(error) => Outcome::Refused(error),
             }
-            entry.shop.wishes.check(what.order.express)?;
-            let wait = Duration::from_secs(10);
-            let stale = if crate::mutants::on("not-read-again") {
-                Some(self.inner.journal.payments_of(&at).await?)
-            } else {
-                None
-            };
-            let Some(lease) = self.lease(cx, LeaseKey::order(&at), wait).await? else {
-                return Err(under_way(&at));
-            };
-            let outcome = self.initiate_leased(cx, &lease, &entry, what, stale).await;
-            self.release(lease).await;
-            outcome
-        };
-        match result.await {
-            Ok(outcome) => outcome,
-            Err(error) => Outcome::Refused(error),
-        }
+        })
     }
 
     async fn initiate_leased(
@@ -766,7 +768,7 @@ impl Flow {
             return Ok(());
         }
         self.abandon(lease, command).await?;
-        Box::pin(self.cancel_leased(cx, lease, payment, CancelReason::StartLost))
+        self.cancel_leased(cx, lease, payment, CancelReason::StartLost)
             .await
             .map(|_| ())
     }

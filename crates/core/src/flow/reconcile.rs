@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use super::commands::new_command;
 use super::describe::{described, wishes};
-use super::{Flow, Learnt, add_note, busy, deadlines, pace, unknown_payment};
+use super::{Boxed, Flow, Learnt, add_note, busy, deadlines, pace, unknown_payment};
 use crate::api::{ApiError, Caller, Ending, Operation, OperationKind, Truth, TruthState};
 use crate::context::{Context, after as later, span};
 use crate::error::Error;
@@ -98,23 +98,25 @@ impl Flow {
     }
 
     /// Reads, and where the customer's time is over and Vipps still waits, ends it there.
-    async fn reconcile_and_end(
-        &self,
-        cx: &Context,
-        lease: &Lease,
-        id: &PaymentId,
-    ) -> Result<Payment, Error> {
-        let (payment, known) = self.read_leased(cx, lease, id).await?;
-        let lifetime = pace::lifetime(&payment, &**self.api(payment.api)?);
-        let over = payment.state.is_open() && span(payment.created, cx.now()) > lifetime;
-        // Where Vipps does not find it, it may have been paid all the same.
-        let known = known || crate::mutants::on("ends-unknown");
-        if over && known && !self.refused_lately(cx, id).await? {
-            // Boxed, as in other places what seldom happens: what always happens is to have no room
-            // for it in the futures that are moved about.
-            return Box::pin(self.cancel_leased(cx, lease, payment, CancelReason::TimeOver)).await;
-        }
-        Ok(payment)
+    fn reconcile_and_end<'a>(
+        &'a self,
+        cx: &'a Context,
+        lease: &'a Lease,
+        id: &'a PaymentId,
+    ) -> Boxed<'a, Result<Payment, Error>> {
+        Box::pin(async move {
+            let (payment, known) = self.read_leased(cx, lease, id).await?;
+            let lifetime = pace::lifetime(&payment, &**self.api(payment.api)?);
+            let over = payment.state.is_open() && span(payment.created, cx.now()) > lifetime;
+            // Where Vipps does not find it, it may have been paid all the same.
+            let known = known || crate::mutants::on("ends-unknown");
+            if over && known && !self.refused_lately(cx, id).await? {
+                return self
+                    .cancel_leased(cx, lease, payment, CancelReason::TimeOver)
+                    .await;
+            }
+            Ok(payment)
+        })
     }
 
     /// Did Vipps refuse a cancellation within the hour? Then it is read on, and not asked again yet.
@@ -128,14 +130,16 @@ impl Flow {
     }
 
     /// The same under a lease that is held.
-    pub(super) async fn reconcile_leased(
-        &self,
-        cx: &Context,
-        lease: &Lease,
-        id: &PaymentId,
-    ) -> Result<Payment, Error> {
-        let (payment, _) = self.read_leased(cx, lease, id).await?;
-        Ok(payment)
+    pub(super) fn reconcile_leased<'a>(
+        &'a self,
+        cx: &'a Context,
+        lease: &'a Lease,
+        id: &'a PaymentId,
+    ) -> Boxed<'a, Result<Payment, Error>> {
+        Box::pin(async move {
+            let (payment, _) = self.read_leased(cx, lease, id).await?;
+            Ok(payment)
+        })
     }
 
     /// The payment, and whether it may be ended once its time is over: not where Vipps does not know
