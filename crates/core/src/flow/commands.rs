@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Boxed, Flow, add_note, busy, pace, unknown_payment};
+use futures_util::future::BoxFuture;
+
+use super::{Flow, add_note, busy, pace, unknown_payment};
 use crate::api::{ApiError, Asked, Cancellation, Meaning, Modification};
 use crate::context::{Context, span};
 use crate::error::{Error, ErrorKind, Who};
@@ -152,7 +154,7 @@ impl Flow {
         cx: &'a Context,
         target: &'a Target,
         wish: Wish<'a>,
-    ) -> Boxed<'a, Outcome> {
+    ) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let result = async {
                 let payment = self.target(target).await?;
@@ -375,7 +377,7 @@ impl Flow {
         lease: &'a Lease,
         payment: Payment,
         why: CancelReason,
-    ) -> Boxed<'a, Result<Payment, Error>> {
+    ) -> BoxFuture<'a, Result<Payment, Error>> {
         Box::pin(async move {
             match self
                 .command_leased(cx, lease, &payment.id, Wish::Cancel(why), None)
@@ -573,7 +575,7 @@ impl Flow {
         &'a self,
         cx: &'a Context,
         command: &'a Command,
-    ) -> Boxed<'a, Result<(), Error>> {
+    ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             if matches!(command.verb, CommandVerb::Describe { .. }) {
                 return self.describe(cx, command).await;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::commands::{new_command, state_word};
 use super::reconcile::{Audience, News, announce};
-use super::{Boxed, Entry, Flow, pace};
+use super::{Entry, Flow, pace};
 use crate::api::{ApiError, Asked, Initiation, Meaning, PaymentApi, Urls};
 use crate::context::{Context, after, span};
 use crate::error::{Error, ErrorKind, Who};
@@ -40,7 +41,7 @@ const REFERENCES: u32 = 10;
 
 impl Flow {
     /// See [`crate::PaymentProvider::initiate`].
-    pub fn initiate<'a>(&'a self, cx: &'a Context, what: Initiate) -> Boxed<'a, Outcome> {
+    pub fn initiate<'a>(&'a self, cx: &'a Context, what: Initiate) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let at = what.order.at.clone();
             let result = async {

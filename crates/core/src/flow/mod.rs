@@ -27,7 +27,6 @@ mod webhooks;
 mod whereabouts;
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -57,11 +56,6 @@ pub use observe::{Learnt, Observer, Shipping, Told, Unobserved};
 pub use sweep::Swept;
 pub use webhooks::{ApplyWebhooks, Step, StepKind, WhyRegister, WhyRemove};
 pub use whereabouts::{AtVipps, FoundAt, Whereabouts};
-
-/// A future in a box. What is async is compiled again in each crate that polls it, with all that it
-/// awaits; what is in a box is compiled here, once. What seldom happens is in one for another reason
-/// too: what always happens is to have no room for it in the futures that are moved about.
-pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// How long a lease lasts. A command is at most a read, a request and a read: 10 + 30 + 10 s.
 const LEASE: Duration = Duration::from_secs(60);

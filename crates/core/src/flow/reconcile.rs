@@ -4,12 +4,13 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tracing::Instrument;
 
 use super::commands::new_command;
 use super::describe::{described, wishes};
-use super::{Boxed, Flow, Learnt, add_note, busy, deadlines, pace, unknown_payment};
+use super::{Flow, Learnt, add_note, busy, deadlines, pace, unknown_payment};
 use crate::api::{ApiError, Caller, Ending, Operation, OperationKind, Truth, TruthState};
 use crate::context::{Context, after as later, span};
 use crate::error::Error;
@@ -103,7 +104,7 @@ impl Flow {
         cx: &'a Context,
         lease: &'a Lease,
         id: &'a PaymentId,
-    ) -> Boxed<'a, Result<Payment, Error>> {
+    ) -> BoxFuture<'a, Result<Payment, Error>> {
         Box::pin(async move {
             let (payment, known) = self.read_leased(cx, lease, id).await?;
             let lifetime = pace::lifetime(&payment, &**self.api(payment.api)?);
@@ -135,7 +136,7 @@ impl Flow {
         cx: &'a Context,
         lease: &'a Lease,
         id: &'a PaymentId,
-    ) -> Boxed<'a, Result<Payment, Error>> {
+    ) -> BoxFuture<'a, Result<Payment, Error>> {
         Box::pin(async move {
             let (payment, _) = self.read_leased(cx, lease, id).await?;
             Ok(payment)
