@@ -92,7 +92,7 @@ impl Class {
             },
             Self::Reading => Rule {
                 word: "reading",
-                late: Duration::from_millis(10),
+                late: Duration::from_millis(15),
                 least: 8,
                 most: 64,
             },
@@ -363,7 +363,7 @@ mod tests {
     use super::*;
 
     const LATE: Duration = Duration::from_millis(100);
-    const A_LITTLE_LATE: Duration = Duration::from_millis(15);
+    const A_LITTLE_LATE: Duration = Duration::from_millis(18);
     const VERY_LATE: Duration = Duration::from_secs(1);
     const IN_TIME: Duration = Duration::from_millis(2);
 

@@ -13,6 +13,8 @@ use crate::wire::request;
 
 pub(crate) const NAME: &str = "overload";
 
+/// So many callers keep the machine busy, and are not more than it lets in.
+const ENOUGH: usize = 8;
 /// The share of what the machine can do that each of the two takes.
 const SHARE: f64 = 0.1;
 /// So many customers are choosing: Vipps is asked for each of their payments every 2 s.
@@ -41,7 +43,7 @@ pub(crate) fn measure(run: &Run, table: &mut Table) {
 
     let alone = Until::Passed(run.many(Duration::from_secs(4), Duration::from_millis(300)));
     let capacity = calls.map(|request| {
-        let tally = call(stage.address, Pace::Closed, 16, alone, request).all_good(run, NAME);
+        let tally = call(stage.address, Pace::Closed, ENOUGH, alone, request).all_good(run, NAME);
         stage.kasse.quiet();
         tally.per_second()
     });
