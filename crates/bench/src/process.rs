@@ -15,28 +15,60 @@ const TICK: Duration = Duration::from_millis(10);
 /// How long anything may take that does come about.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-static APART: OnceLock<bool> = OnceLock::new();
+/// All cores but kasse's, where it has one for itself.
+static OTHERS: OnceLock<Option<String>> = OnceLock::new();
 
 /// Keeps this process, and all that it starts but kasse and the baselines, off the first core.
 pub(crate) fn keep_off_kasses_core() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let done = cores > 1
-        && Command::new("taskset")
-            .args(["-cp", &format!("1-{}", cores - 1)])
-            .arg(std::process::id().to_string())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
-    if !done {
+    let others = format!("1-{}", cores - 1);
+    let others = (cores > 1 && move_to(&others)).then_some(others);
+    if others.is_none() {
         eprintln!("kasse has no core of its own here: what plays beside it takes from it");
     }
-    APART.set(done).unwrap();
+    OTHERS.set(others).unwrap();
+}
+
+fn others() -> Option<&'static str> {
+    OTHERS.get()?.as_deref()
+}
+
+/// Moves this process' first thread, which starts all that is started.
+fn move_to(cores: &str) -> bool {
+    Command::new("taskset")
+        .args(["-cp", cores])
+        .arg(std::process::id().to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The first thread is on kasse's core until this is dropped: for who calls and waits, one call after
+/// the other, while the other cores are somebody else's.
+#[derive(Debug)]
+pub(crate) struct WithKasse;
+
+impl WithKasse {
+    pub(crate) fn begin() -> Self {
+        if others().is_some() {
+            move_to("0");
+        }
+        Self
+    }
+}
+
+impl Drop for WithKasse {
+    fn drop(&mut self) {
+        if let Some(others) = others() {
+            move_to(others);
+        }
+    }
 }
 
 /// A program that has kasse's core for itself.
 pub(crate) fn on_kasses_core(program: impl AsRef<OsStr>) -> Command {
-    if !APART.get().copied().unwrap_or_default() {
+    if others().is_none() {
         return Command::new(program);
     }
     // It becomes the program: the process keeps its id.
